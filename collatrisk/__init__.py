@@ -1,3 +1,185 @@
-"""collatrisk: VaR/ES stress testing of collateral."""
+"""collatrisk: VaR/ES stress testing of collateral, from prices to a signed-off report.
+
+>>> import collatrisk as cr
+>>> prices = cr.load_prices("prices.csv")  # doctest: +SKIP
+>>> loan = cr.Loan(cr.Mix({"SP500": 1.0}), collateral_value=1_000_000, ltv=0.6)
+>>> cr.assess(prices, loan).report("report.html")  # doctest: +SKIP
+
+Names are loaded on first use (PEP 562), so that importing the package costs little: `arch` alone takes over a second.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collatrisk.assessment import (
+        Assessment as Assessment,
+        assess as assess,
+    )
+    from collatrisk.base.errors import (
+        CollatriskError as CollatriskError,
+        DataError as DataError,
+        FitError as FitError,
+        InputError as InputError,
+        Problem as Problem,
+    )
+    from collatrisk.base.findings import (
+        Finding as Finding,
+    )
+    from collatrisk.collateral import (
+        Account as Account,
+        Loan as Loan,
+        Mix as Mix,
+        Terms as Terms,
+        health_factor as health_factor,
+        loan_to_value as loan_to_value,
+        margin_ratio as margin_ratio,
+    )
+    from collatrisk.dependence import (
+        DependenceFit as DependenceFit,
+        GaussianCopula as GaussianCopula,
+        Independent as Independent,
+        StudentTCopula as StudentTCopula,
+        fit_dependence as fit_dependence,
+        nearest_correlation as nearest_correlation,
+    )
+    from collatrisk.margining import (
+        Outcomes as Outcomes,
+        run_margin as run_margin,
+    )
+    from collatrisk.market import (
+        Clock as Clock,
+        DataQualityReport as DataQualityReport,
+        align_prices as align_prices,
+        check_prices as check_prices,
+        infer_clock as infer_clock,
+        load_prices as load_prices,
+        log_returns as log_returns,
+        simple_returns as simple_returns,
+    )
+    from collatrisk.report import (
+        write_report as write_report,
+    )
+    from collatrisk.risk import (
+        Estimate as Estimate,
+        TailSketch as TailSketch,
+        estimate_expected_shortfall as estimate_expected_shortfall,
+        estimate_mean as estimate_mean,
+        estimate_value_at_risk as estimate_value_at_risk,
+        expected_shortfall as expected_shortfall,
+        probability as probability,
+        value_at_risk as value_at_risk,
+    )
+    from collatrisk.scenarios import (
+        Scenario as Scenario,
+        ScenarioPaths as ScenarioPaths,
+        load_catalogue as load_catalogue,
+        load_scenario as load_scenario,
+        replay as replay,
+    )
+    from collatrisk.simulation import (
+        HistoricalWindows as HistoricalWindows,
+        Jump as Jump,
+        Marginal as Marginal,
+        MarketModel as MarketModel,
+        PathBlock as PathBlock,
+        PathPlan as PathPlan,
+        PathSource as PathSource,
+        PricePaths as PricePaths,
+        fit_market as fit_market,
+        simulate as simulate,
+        stress_model as stress_model,
+    )
+    from collatrisk.sizing import (
+        compare_mixes as compare_mixes,
+        haircut as haircut,
+        liquidation_threshold as liquidation_threshold,
+        max_ltv as max_ltv,
+    )
+    from collatrisk.study import (
+        Study as Study,
+        StudyResult as StudyResult,
+        load_study as load_study,
+        run_study as run_study,
+        stress as stress,
+    )
+    from collatrisk.volatility import (
+        ConstantVolatility as ConstantVolatility,
+        Ewma as Ewma,
+        Garch as Garch,
+        VolatilityFit as VolatilityFit,
+        fit_volatility as fit_volatility,
+    )
 
 __version__ = "0.1.0"
+
+_HOME: dict[str, tuple[str, ...]] = {
+    "base.errors": ("CollatriskError", "DataError", "FitError", "InputError", "Problem"),
+    "base.findings": ("Finding",),
+    "market": (
+        "Clock",
+        "DataQualityReport",
+        "align_prices",
+        "check_prices",
+        "infer_clock",
+        "load_prices",
+        "log_returns",
+        "simple_returns",
+    ),
+    "risk": (
+        "Estimate",
+        "TailSketch",
+        "estimate_expected_shortfall",
+        "estimate_mean",
+        "estimate_value_at_risk",
+        "expected_shortfall",
+        "probability",
+        "value_at_risk",
+    ),
+    "collateral": ("Account", "Loan", "Mix", "Terms", "health_factor", "loan_to_value", "margin_ratio"),
+    "volatility": ("ConstantVolatility", "Ewma", "Garch", "VolatilityFit", "fit_volatility"),
+    "dependence": (
+        "DependenceFit",
+        "GaussianCopula",
+        "Independent",
+        "StudentTCopula",
+        "fit_dependence",
+        "nearest_correlation",
+    ),
+    "simulation": (
+        "HistoricalWindows",
+        "Jump",
+        "Marginal",
+        "MarketModel",
+        "PathBlock",
+        "PathPlan",
+        "PathSource",
+        "PricePaths",
+        "fit_market",
+        "simulate",
+        "stress_model",
+    ),
+    "scenarios": ("Scenario", "ScenarioPaths", "load_catalogue", "load_scenario", "replay"),
+    "margining": ("Outcomes", "run_margin"),
+    "sizing": ("compare_mixes", "haircut", "liquidation_threshold", "max_ltv"),
+    "study": ("Study", "StudyResult", "load_study", "run_study", "stress"),
+    "report": ("write_report",),
+    "assessment": ("Assessment", "assess"),
+}
+_MODULE_OF = {name: f"collatrisk.{module}" for module, names in _HOME.items() for name in names}
+
+__all__ = ["__version__", *sorted(_MODULE_OF)]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'collatrisk' has no attribute {name!r}")
+    value = getattr(import_module(_MODULE_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__
