@@ -1,0 +1,48 @@
+"""The house itself: every public name resolves, and importing stays light."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+import collatrisk
+
+HEAVY = ("arch", "statsmodels", "matplotlib", "scipy.stats", "numba")
+
+
+def modules_after(code: str) -> set[str]:
+    """The modules that a fresh interpreter holds after running `code`."""
+    script = f"{code}\nimport json, sys\nsys.stderr.write(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    return set(json.loads(done.stderr))
+
+
+@pytest.mark.parametrize("name", collatrisk.__all__)
+def test_every_public_name_resolves(name: str) -> None:
+    assert getattr(collatrisk, name) is not None
+
+
+def test_every_public_name_is_documented() -> None:
+    bare = [n for n in collatrisk.__all__ if callable(getattr(collatrisk, n)) and not getattr(collatrisk, n).__doc__]
+    assert bare == []
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'hiarcut'"):
+        collatrisk.hiarcut  # noqa: B018
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    loaded = modules_after("import collatrisk")
+    assert loaded.isdisjoint({*HEAVY, "pandas", "numpy"})
+
+
+def test_the_command_line_help_loads_nothing_heavy() -> None:
+    code = (
+        "import contextlib, io\nfrom collatrisk.cli import main\n"
+        "with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):\n    main(['--help'])"
+    )
+    assert modules_after(code).isdisjoint({*HEAVY, "pandas"})
