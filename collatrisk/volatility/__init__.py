@@ -1,1 +1,21 @@
-"""See docs/architecture.md."""
+"""One asset over time: volatility specs, their laws, their estimation and their forecasts. See docs/architecture.md."""
+
+from collatrisk.volatility.specs import (
+    ConstantVolatility,
+    Ewma,
+    Garch,
+    GarchCoefficients,
+    VolatilitySpec,
+    garch_coefficients,
+    spec_from_dict,
+)
+
+__all__ = [
+    "ConstantVolatility",
+    "Ewma",
+    "Garch",
+    "GarchCoefficients",
+    "VolatilitySpec",
+    "garch_coefficients",
+    "spec_from_dict",
+]
