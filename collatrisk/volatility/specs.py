@@ -24,11 +24,12 @@ MAX_ORDER = 10
 class Garch:
     """GJR-GARCH(p, o, q) of Glosten, Jagannathan and Runkle (1993); o = 0 is the GARCH of Bollerslev (1986).
 
-    ``h_t = omega + sum_i (alpha_i + gamma_i 1(e_{t-i} < 0)) e_{t-i}^2 + sum_j beta_j h_{t-j}``, ``e_t = sqrt(h_t) z_t``.
+    ``h_t = omega + sum_i (alpha_i + gamma_i 1(e_{t-i} < 0)) e_{t-i}^2 + sum_j beta_j h_{t-j}``, with
+    ``e_t = sqrt(h_t) z_t``.
 
     Parameters
     ----------
-    p, o, q : whole numbers in [0, 10], p + o >= 1. Lags of the squared residual, of its negative part and of the variance.
+    p, o, q : whole numbers in [0, 10], p + o >= 1: lags of the squared residual, of its negative part, of the variance.
     dist : law of z_t, unit variance: ``"normal"``, ``"t"`` (Student), ``"skewt"`` (Hansen 1994).
     mean : ``"constant"`` estimates the mean of the returns with the rest, ``"zero"`` holds it at 0.
 
@@ -61,8 +62,9 @@ class Garch:
 
 @dataclass(frozen=True, slots=True)
 class Ewma:
-    """Exponentially weighted variance with a given decay (RiskMetrics 1996): ``h_t = (1 - decay) e_{t-1}^2 + decay h_{t-1}``.
+    """Exponentially weighted variance with a given decay (RiskMetrics 1996).
 
+    ``h_t = (1 - decay) e_{t-1}^2 + decay h_{t-1}``.
     An integrated GARCH with omega = 0: it has no long-run variance and its variance forecast is flat.
 
     Parameters
@@ -133,9 +135,9 @@ def spec_from_dict(data: Mapping[str, Any]) -> VolatilitySpec:
     InputError : unknown kind, unknown field, or a value that breaks a rule.
     """
     problems = Problems("volatility spec")
-    if not isinstance(data, Mapping):
-        problems.add("volatility", data, "must be a table such as {kind = 'garch'}", "give a table with a kind")
-        problems.raise_if_any()
+    is_table = isinstance(data, Mapping)
+    problems.check(is_table, "volatility", data, "must be a table with a kind", "give {kind = 'garch'}, for example")
+    problems.raise_if_any()
     kind = data.get("kind", "garch")
     problems.choice("kind", kind, _FIELDS)
     problems.raise_if_any()

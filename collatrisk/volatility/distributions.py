@@ -1,0 +1,200 @@
+"""The laws of the standardised residual: mean 0, variance 1.
+
+``dist`` is ``"normal"``, ``"t"`` (Student with `nu` degrees of freedom times ``sqrt((nu - 2) / nu)``) or ``"skewt"``
+(Hansen 1994, *Autoregressive conditional density estimation*, International Economic Review 35(3), with `nu` and the
+skewness `lam` in (-1, 1); arch's ``SkewStudent``, whose eta is our nu). `lam` = 0 is the t.
+
+Every function takes ``(dist, values, nu, lam)``; the shapes that a law does not have are ignored. Values may be scalars
+or arrays and the result is a float64 array of their shape. Shapes are scalars: nu > 2 (inf is the normal).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import special
+
+from collatrisk.base.validation import Problems
+from collatrisk.volatility.specs import DISTS
+
+Array: TypeAlias = NDArray[np.float64]
+
+_LOG_2PI = math.log(2.0 * math.pi)
+# Below this probability scipy's stdtrit can overflow for small nu; the inverse of the beta law does not.
+_DEEP_TAIL = 1e-30
+
+
+def check_law(dist: str, nu: float = math.inf, lam: float = 0.0) -> None:
+    """Refuse an unknown law or a shape outside its range.
+
+    Raises
+    ------
+    InputError : dist is not known, nu <= 2 (no variance), or lam is outside (-1, 1).
+    """
+    problems = Problems("law of the standardised residual")
+    problems.choice("dist", dist, DISTS)
+    if dist in {"t", "skewt"}:
+        problems.check(nu > 2.0, "nu", nu, "must be above 2, or the variance is infinite", "use 2.05 or more")
+    if dist == "skewt":
+        problems.check(-1.0 < lam < 1.0, "lambda", lam, "must be in (-1, 1)", "0 is no skewness")
+    problems.raise_if_any()
+
+
+def ppf(dist: str, u: ArrayLike, nu: float = math.inf, lam: float = 0.0) -> Array:
+    """The quantile: z with P(Z <= z) = u.
+
+    Accurate to rounding for every u that a float64 can hold, down to 1e-300 on the left; on the right 1 - u is exact
+    for u >= 0.5 but a float64 holds nothing between 1 - 1.1e-16 and 1: use `isf` there.
+
+    Parameters
+    ----------
+    u : probabilities in [0, 1]; 0 gives -inf, 1 gives inf, outside gives nan.
+    """
+    u = np.asarray(u, dtype=np.float64)
+    return _quantile(dist, u, 1.0 - u, nu, lam)
+
+
+def isf(dist: str, s: ArrayLike, nu: float = math.inf, lam: float = 0.0) -> Array:
+    """The upper quantile: z with P(Z > z) = s, accurate down to s = 1e-300."""
+    s = np.asarray(s, dtype=np.float64)
+    return _quantile(dist, 1.0 - s, s, nu, lam)
+
+
+def cdf(dist: str, z: ArrayLike, nu: float = math.inf, lam: float = 0.0) -> Array:
+    """P(Z <= z), accurate in relative terms far in the left tail."""
+    check_law(dist, nu, lam)
+    z = np.asarray(z, dtype=np.float64)
+    if _is_normal(dist, nu):
+        return np.asarray(special.ndtr(z), dtype=np.float64)
+    scale = math.sqrt(nu / (nu - 2.0))
+    if dist == "t":
+        return _t_cdf(z * scale, nu)
+    a, b, _ = _hansen(nu, lam)
+    y = (a + b * z) * scale
+    left = (1.0 - lam) * _t_cdf(np.minimum(y, 0.0) / (1.0 - lam), nu)
+    right = (1.0 + lam) * _t_cdf(-np.maximum(y, 0.0) / (1.0 + lam), nu)
+    return np.asarray(np.where(y < 0.0, left, 1.0 - right), dtype=np.float64)
+
+
+def sf(dist: str, z: ArrayLike, nu: float = math.inf, lam: float = 0.0) -> Array:
+    """P(Z > z), accurate in relative terms far in the right tail."""
+    # The mirror of Hansen's law is Hansen's law with -lam.
+    return cdf(dist, -np.asarray(z, dtype=np.float64), nu, -lam)
+
+
+def logpdf(dist: str, z: ArrayLike, nu: float = math.inf, lam: float = 0.0) -> Array:
+    """The logarithm of the density."""
+    check_law(dist, nu, lam)
+    z = np.asarray(z, dtype=np.float64)
+    if _is_normal(dist, nu):
+        return np.asarray(-0.5 * (_LOG_2PI + z * z), dtype=np.float64)
+    return np.asarray(log_density(z, nu, lam if dist == "skewt" else 0.0), dtype=np.float64)
+
+
+def pdf(dist: str, z: ArrayLike, nu: float = math.inf, lam: float = 0.0) -> Array:
+    """The density."""
+    return np.asarray(np.exp(logpdf(dist, z, nu, lam)), dtype=np.float64)
+
+
+def second_moment_below_zero(dist: str, nu: float = math.inf, lam: float = 0.0) -> float:
+    """E[z^2 1(z < 0)], the weight of gamma in the persistence of a GJR model.
+
+    1/2 for the symmetric laws. For Hansen's law the two pieces of the density are integrated up to z = 0 in closed
+    form; with a negative skewness the value is above 1/2.
+    """
+    check_law(dist, nu, lam)
+    if dist != "skewt" or lam == 0.0:
+        return 0.5
+    if math.isinf(nu):
+        nu = 1e12
+    a, b, _ = _hansen(nu, lam)
+    # z < 0 is y < a for y = a + b z, whose density is f(y / (1 - lam)) below 0 and f(y / (1 + lam)) above.
+    low = 1.0 - lam
+    total = _shifted_square(low, a, _t_moments(min(a, 0.0) / low, nu))
+    if a > 0.0:
+        high = 1.0 + lam
+        upper, middle = _t_moments(a / high, nu), _t_moments(0.0, nu)
+        total += _shifted_square(high, a, tuple(x - y for x, y in zip(upper, middle, strict=True)))
+    return float(total / b**2)
+
+
+def log_density(z: Array | float, nu: Any, lam: Any) -> Any:
+    """log f(z) of Hansen's law (lam = 0: the unit-variance t), also for complex nu and lam.
+
+    Complex shapes make exact derivatives by a complex step, Im f(nu + i h) / h: there is no difference to cancel.
+    """
+    a, b, log_c = _hansen(nu, lam)
+    y = a + b * z
+    side = np.where(np.real(y) < 0.0, 1.0 - lam, 1.0 + lam)
+    return np.log(b) + log_c - 0.5 * (nu + 1.0) * np.log1p((y / side) ** 2 / (nu - 2.0))
+
+
+def log_density_slope(z: Array, nu: float, lam: float) -> Array:
+    """d log f / dz of `log_density`."""
+    a, b, _ = _hansen(nu, lam)
+    y = a + b * z
+    side = np.where(y < 0.0, 1.0 - lam, 1.0 + lam)
+    return np.asarray(-(nu + 1.0) * b * y / (side**2 * (nu - 2.0) + y * y), dtype=np.float64)
+
+
+def _is_normal(dist: str, nu: float) -> bool:
+    return dist == "normal" or (dist == "t" and math.isinf(nu))
+
+
+def _hansen(nu: Any, lam: Any) -> tuple[Any, Any, Any]:
+    """Hansen's constants a and b, and the log of c."""
+    log_c = special.loggamma((nu + 1.0) / 2.0) - special.loggamma(nu / 2.0) - 0.5 * np.log(np.pi * (nu - 2.0))
+    a = 4.0 * lam * np.exp(log_c) * (nu - 2.0) / (nu - 1.0)
+    return a, np.sqrt(1.0 + 3.0 * lam**2 - a**2), log_c
+
+
+def _quantile(dist: str, u: Array, s: Array, nu: float, lam: float) -> Array:
+    """The quantile from both tail probabilities, u + s = 1; only the smaller one is read."""
+    check_law(dist, nu, lam)
+    if _is_normal(dist, nu):
+        return np.where(u < s, special.ndtri(u), -special.ndtri(s)) + 0.0  # no -0.0 at the median
+    scale = math.sqrt((nu - 2.0) / nu)
+    if dist == "t":
+        return np.where(u < s, 1.0, -1.0) * scale * _t_quantile(np.minimum(u, s), nu) + 0.0
+    a, b, _ = _hansen(nu, lam)
+    below = u < (1.0 - lam) / 2.0
+    left = (1.0 - lam) * _t_quantile(np.where(below, u, 0.0) / (1.0 - lam), nu)
+    right = -(1.0 + lam) * _t_quantile(np.where(below, 0.0, s) / (1.0 + lam), nu)
+    return np.asarray((scale * np.where(below, left, right) - a) / b, dtype=np.float64)
+
+
+def _t_quantile(p: Array, nu: float) -> Array:
+    """The quantile of Student's t for p <= 1/2 (rounding aside), with its natural variance."""
+    p = np.asarray(p, dtype=np.float64)
+    deep = p < _DEEP_TAIL
+    x = np.asarray(special.stdtrit(nu, np.where(deep, 0.5, np.minimum(p, 0.5))), dtype=np.float64)
+    if np.any(deep):
+        # P(T < -t) = I_{nu / (nu + t^2)}(nu / 2, 1 / 2) / 2
+        share = special.betaincinv(nu / 2.0, 0.5, 2.0 * np.where(deep, p, 0.0))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            x = np.where(deep, -np.sqrt(nu * (1.0 - share) / share), x)
+    return x
+
+
+def _t_cdf(x: ArrayLike, nu: float) -> Array:
+    """The cdf of Student's t; the incomplete beta law keeps its relative accuracy on the left."""
+    x = np.asarray(x, dtype=np.float64)
+    with np.errstate(over="ignore"):
+        far = 0.5 * special.betainc(nu / 2.0, 0.5, nu / (nu + x * x))
+    return np.asarray(np.where(x < -1.0, far, special.stdtr(nu, x)), dtype=np.float64)
+
+
+def _t_moments(t: float, nu: float) -> tuple[float, ...]:
+    """The moments of order 0, 1, 2 of the unit-variance t up to t (integration by parts)."""
+    mass = float(_t_cdf(t * math.sqrt(nu / (nu - 2.0)), nu))
+    edge = (1.0 + t * t / (nu - 2.0)) * math.exp(float(log_density(t, nu, 0.0)))
+    return mass, -edge * (nu - 2.0) / (nu - 1.0), mass - t * edge
+
+
+def _shifted_square(scale: float, shift: float, moments: tuple[float, ...]) -> float:
+    """The integral of (scale t - shift)^2 over the density f(y / scale) dy, y = scale t."""
+    zeroth, first, second = moments
+    return scale * (scale**2 * second - 2.0 * scale * shift * first + shift**2 * zeroth)
