@@ -1,1 +1,19 @@
-"""See docs/architecture.md."""
+"""What is held and owed, and under which terms: mixes, accounts, loans, terms and their measures."""
+
+from collatrisk.collateral.account import Account, Loan, as_account
+from collatrisk.collateral.measures import collateral_value, debt_value, health_factor, loan_to_value, margin_ratio
+from collatrisk.collateral.mix import Mix
+from collatrisk.collateral.terms import Terms
+
+__all__ = [
+    "Account",
+    "Loan",
+    "Mix",
+    "Terms",
+    "as_account",
+    "collateral_value",
+    "debt_value",
+    "health_factor",
+    "loan_to_value",
+    "margin_ratio",
+]
