@@ -1,1 +1,17 @@
-"""See docs/architecture.md."""
+"""Many assets at once: copulas of the standardised innovations, fitted by likelihood. See docs/architecture.md."""
+
+from collatrisk.dependence.correlation import correlation_factor, equicorrelation, nearest_correlation
+from collatrisk.dependence.result import DependenceFit
+from collatrisk.dependence.specs import DependenceSpec, GaussianCopula, Independent, StudentTCopula, spec_from_dict
+
+__all__ = [
+    "DependenceFit",
+    "DependenceSpec",
+    "GaussianCopula",
+    "Independent",
+    "StudentTCopula",
+    "correlation_factor",
+    "equicorrelation",
+    "nearest_correlation",
+    "spec_from_dict",
+]

@@ -1,0 +1,191 @@
+"""What a dependence fit gives: correlation, degrees of freedom, errors and findings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collatrisk.base.findings import Finding
+from collatrisk.base.tables import html_table
+from collatrisk.base.validation import Problems
+from collatrisk.dependence.specs import DependenceSpec, Independent, StudentTCopula, spec_from_dict
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FloatArray = NDArray[np.float64]
+
+_PSD_TOLERANCE = 1e-10
+_REPAIR = "use collatrisk.dependence.nearest_correlation"
+
+
+@dataclass(frozen=True, eq=False)
+class DependenceFit:
+    """How the innovations of many assets move together.
+
+    Attributes
+    ----------
+    spec : the copula.
+    assets : names, in the order of the correlation's rows.
+    correlation : float64 (n_assets, n_assets), symmetric, unit diagonal, positive semi-definite, read-only. The
+        parameter of the copula: Kendall's tau of a pair is 2 asin(rho) / pi, for the Gaussian and the t copula alike.
+    nu : degrees of freedom of the t copula, > 2; None for the others.
+    nu_std_error : its standard error; None where there is none (not fitted, or nu on its bound).
+    loglikelihood : of the copula at the fit, in nats; None if not fitted.
+    n_obs : observations used, 0 if not fitted.
+    shrinkage : weight of the shrinkage target in the correlation, in [0, 1].
+    findings : what the fit noticed.
+
+    Raises
+    ------
+    InputError : with all broken rules at once.
+    """
+
+    spec: DependenceSpec
+    assets: tuple[str, ...]
+    correlation: FloatArray
+    nu: float | None = None
+    nu_std_error: float | None = None
+    loglikelihood: float | None = None
+    n_obs: int = 0
+    shrinkage: float = 0.0
+    findings: tuple[Finding, ...] = ()
+
+    def __post_init__(self) -> None:
+        correlation = np.array(self.correlation, dtype=np.float64, order="C")
+        correlation.flags.writeable = False
+        object.__setattr__(self, "assets", tuple(self.assets))
+        object.__setattr__(self, "findings", tuple(self.findings))
+        object.__setattr__(self, "correlation", correlation)
+        object.__setattr__(self, "n_obs", int(self.n_obs))
+        for name in ("nu", "nu_std_error", "loglikelihood"):
+            object.__setattr__(self, name, _optional(getattr(self, name)))
+        problems = Problems("Dependence")
+        check_correlation(problems, "correlation", correlation, len(self.assets))
+        if isinstance(self.spec, StudentTCopula):
+            problems.number("nu", self.nu, low=2.0, open_low=True, remedy="a t copula needs degrees of freedom above 2")
+        else:
+            problems.check(self.nu is None, "nu", self.nu, "only a t copula has degrees of freedom", "leave it out")
+        if isinstance(self.spec, Independent):
+            problems.check(
+                bool(np.array_equal(correlation, np.eye(len(self.assets)))),
+                "correlation",
+                correlation.tolist(),
+                "independent assets have the identity",
+                "use GaussianCopula",
+            )
+        problems.raise_if_any()
+
+    def select(self, assets: tuple[str, ...]) -> DependenceFit:
+        """The same dependence between some of the assets, in the order given (a copula's margins are of its kind)."""
+        problems = Problems("Dependence.select")
+        problems.known("assets", assets, self.assets)
+        problems.raise_if_any()
+        rows = [self.assets.index(asset) for asset in assets]
+        correlation = self.correlation[np.ix_(rows, rows)]
+        return DependenceFit(
+            self.spec,
+            tuple(assets),
+            correlation,
+            self.nu,
+            self.nu_std_error,
+            self.loglikelihood if tuple(sorted(rows)) == tuple(range(len(self.assets))) else None,
+            self.n_obs,
+            self.shrinkage,
+            self.findings,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready dictionary."""
+        return {
+            "spec": self.spec.to_dict(),
+            "assets": list(self.assets),
+            "correlation": self.correlation.tolist(),
+            "nu": self.nu,
+            "nu_std_error": self.nu_std_error,
+            "loglikelihood": self.loglikelihood,
+            "n_obs": self.n_obs,
+            "shrinkage": self.shrinkage,
+            "findings": [finding.to_dict() for finding in self.findings],
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> DependenceFit:
+        """The inverse of `to_dict`."""
+        return cls(
+            spec_from_dict(data["spec"]),
+            tuple(data["assets"]),
+            np.array(data["correlation"], dtype=np.float64),
+            _optional(data["nu"]),
+            _optional(data["nu_std_error"]),
+            _optional(data["loglikelihood"]),
+            int(data["n_obs"]),
+            float(data["shrinkage"]),
+            tuple(Finding.from_dict(finding) for finding in data["findings"]),
+        )
+
+    def summary(self) -> pd.DataFrame:
+        """The correlation matrix with the assets' names."""
+        import pandas as pd
+
+        return pd.DataFrame(self.correlation, index=list(self.assets), columns=list(self.assets))
+
+    def describe(self) -> str:
+        """One line: the copula and its degrees of freedom."""
+        if self.nu is None:
+            return str(self.spec)
+        error = "" if self.nu_std_error is None else f" (s.e. {self.nu_std_error:.2g})"
+        return f"{self.spec}, nu = {self.nu:.4g}{error}"
+
+    def __eq__(self, other: object) -> bool:
+        return self.to_dict() == other.to_dict() if isinstance(other, DependenceFit) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((self.spec, self.assets, self.correlation.tobytes(), self.nu))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A plain pickle would give back writeable arrays.
+        return DependenceFit.from_dict, (self.to_dict(),)
+
+    def _repr_html_(self) -> str:
+        rows = [
+            [asset, *(f"{value:.3f}" for value in row)]
+            for asset, row in zip(self.assets, self.correlation, strict=True)
+        ]
+        return html_table(["", *self.assets], rows, self.describe())
+
+
+def check_correlation(problems: Problems, name: str, matrix: FloatArray, size: int) -> None:
+    """Record what keeps `matrix` from being a correlation matrix of `size` assets."""
+    if not problems.check(
+        matrix.shape == (size, size), name, matrix.shape, f"must have shape ({size}, {size})", "one row an asset"
+    ):
+        return
+    if not problems.check(bool(np.isfinite(matrix).all()), name, matrix.tolist(), "must be finite", "remove NaN"):
+        return
+    problems.check(
+        bool(np.allclose(matrix, matrix.T, rtol=0, atol=1e-12)), name, matrix.tolist(), "must be symmetric", _REPAIR
+    )
+    problems.check(
+        bool(np.allclose(np.diag(matrix), 1.0, rtol=0, atol=1e-12)),
+        name,
+        np.diag(matrix).tolist(),
+        "must have ones on its diagonal",
+        _REPAIR,
+    )
+    smallest = float(np.linalg.eigvalsh((matrix + matrix.T) / 2)[0]) if size else 0.0
+    problems.check(
+        smallest >= -_PSD_TOLERANCE * max(size, 1),
+        name,
+        smallest,
+        "must have no negative eigenvalue (this is the smallest)",
+        _REPAIR,
+    )
+
+
+def _optional(value: float | None) -> float | None:
+    return None if value is None else float(value)
