@@ -140,6 +140,20 @@ def log_density_slope(z: Array, nu: float, lam: float) -> Array:
     return np.asarray(-(nu + 1.0) * b * y / (side**2 * (nu - 2.0) + y * y), dtype=np.float64)
 
 
+def shape_slopes(dist: str, z: Array, nu: float, lam: float) -> tuple[Array, ...]:
+    """d log f / d(shape) at each z, for the shapes that the law has: () | (nu,) | (nu, lambda)."""
+    if dist == "normal":
+        return ()
+    if dist == "t":
+        ratio = z * z / (nu - 2.0)
+        constant = special.digamma((nu + 1.0) / 2.0) - special.digamma(nu / 2.0) - 1.0 / (nu - 2.0)
+        return (0.5 * (constant - np.log1p(ratio) + (nu + 1.0) / (nu - 2.0) * ratio / (1.0 + ratio)),)
+    step = 1e-20j
+    along_nu = np.imag(log_density(z, nu + step, lam + 0j)) / 1e-20
+    along_lam = np.imag(log_density(z, nu + 0j, lam + step)) / 1e-20
+    return along_nu, along_lam
+
+
 def _is_normal(dist: str, nu: float) -> bool:
     return dist == "normal" or (dist == "t" and math.isinf(nu))
 
