@@ -1,1 +1,53 @@
-"""See docs/architecture.md."""
+"""Risk: VaR, ES, means and probabilities as pure functions of losses, each with its error."""
+
+from collatrisk.risk.estimate import Estimate, Kind
+from collatrisk.risk.intervals import (
+    BinomialInterval,
+    BootstrapInterval,
+    ExactValue,
+    FixedInterval,
+    Interval,
+    MappedInterval,
+    NormalInterval,
+    OrderInterval,
+)
+from collatrisk.risk.levels import check_levels, quantile_rank, tail_size
+from collatrisk.risk.measures import (
+    block_estimate,
+    estimate_expected_shortfall,
+    estimate_mean,
+    estimate_probability,
+    estimate_value_at_risk,
+    expected_shortfall,
+    probability,
+    value_at_risk,
+)
+from collatrisk.risk.moments import Moments, micro_sums
+from collatrisk.risk.sketch import TailSketch
+
+__all__ = [
+    "BinomialInterval",
+    "BootstrapInterval",
+    "Estimate",
+    "ExactValue",
+    "FixedInterval",
+    "Interval",
+    "Kind",
+    "MappedInterval",
+    "Moments",
+    "NormalInterval",
+    "OrderInterval",
+    "TailSketch",
+    "block_estimate",
+    "check_levels",
+    "estimate_expected_shortfall",
+    "estimate_mean",
+    "estimate_probability",
+    "estimate_value_at_risk",
+    "expected_shortfall",
+    "micro_sums",
+    "probability",
+    "quantile_rank",
+    "tail_size",
+    "value_at_risk",
+]

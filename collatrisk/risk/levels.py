@@ -1,0 +1,60 @@
+"""Confidence levels and the ranks that they name, safe against the rounding of decimals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from numbers import Real
+
+import numpy as np
+
+from collatrisk.base.validation import Problems
+
+_EPSILON = float(np.finfo(np.float64).eps)
+
+
+def check_levels(level: object, problems: Problems, name: str = "level") -> tuple[float, ...]:
+    """One level or several as floats in (0, 1); broken rules go to `problems`."""
+    found = tuple(level) if isinstance(level, Iterable) and not isinstance(level, str) else (level,)
+    if not found:
+        problems.add(name, level, "must hold at least one level", "give 0.99 for 99 %")
+    return tuple(_check_level(one, problems, name) for one in found)
+
+
+def _check_level(level: object, problems: Problems, name: str) -> float:
+    remedy = "give 0.99 for 99 %"
+    if isinstance(level, Real) and 1 < float(level) < 100:
+        remedy = f"give {float(level) / 100:.6g} for {float(level):g} %"
+    return problems.number(name, level, low=0, high=1, open_low=True, open_high=True, remedy=remedy)
+
+
+def snapped(product: float, n: float) -> float:
+    """`product` (a level times `n`), moved to a whole number that it misses only by rounding: 0.99 x 100 is 99."""
+    whole = round(product)
+    return float(whole) if abs(product - whole) <= 4 * _EPSILON * max(n, 1.0) else product
+
+
+def quantile_rank(n: int, level: float) -> int:
+    """The rank ceil(n x level), from 1 to n, of the order statistic that estimates the quantile (ascending)."""
+    return min(max(math.ceil(snapped(n * level, n)), 1), n)
+
+
+def tail_count(n: int, level: float) -> float:
+    """The number of losses in the tail, (1 - level) x n, not necessarily whole."""
+    return n - snapped(n * level, n)
+
+
+def tail_size(n: int, lowest_level: float, *, overlap: float = 1) -> int:
+    """How many of the largest of `n` losses answer every level from `lowest_level` up, with intervals.
+
+    The order statistic itself, what lies above it, and six standard deviations of its rank below it (with `overlap`,
+    of its effective rank), so that every interval up to a confidence of 1 - 1e-8 lies inside.
+
+    Parameters
+    ----------
+    n : int >= 1, the number of losses.
+    lowest_level : the lowest level that will be asked for, in (0, 1).
+    overlap : 1 for independent losses; the number of steps that windows share otherwise.
+    """
+    spread = 6.0 * math.sqrt(max(overlap, 1.0) * n * lowest_level * (1.0 - lowest_level))
+    return min(n, n - quantile_rank(n, lowest_level) + 1 + math.ceil(spread) + 3)

@@ -1,0 +1,88 @@
+"""Losses as every measure of risk wants them: one-dimensional, finite, contiguous float64."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collatrisk.base.validation import Problems
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    Losses = NDArray[Any] | pd.Series[Any] | list[float] | tuple[float, ...]
+
+FloatArray = NDArray[np.float64]
+_SMALL = 4096
+_SD_OF_SAMPLE = 4.0
+
+
+def as_losses(losses: object, problems: Problems, name: str = "losses") -> FloatArray:
+    """`losses` as a contiguous float64 vector; wrong shapes and types go to `problems`, values are not looked at."""
+    try:
+        values = np.asarray(losses, dtype=np.float64)
+    except (TypeError, ValueError):
+        problems.add(name, losses, "must be numbers", "give a one-dimensional array of losses, positive = bad")
+        return np.empty(0)
+    if values.ndim != 1:
+        remedy = "give one column at a time" if values.ndim > 1 else "give a one-dimensional array"
+        problems.add(name, f"array of shape {values.shape}", "must be one-dimensional", remedy)
+        return np.empty(0)
+    problems.check(values.size > 0, name, "an empty array", "must hold at least one loss", "check the selection")
+    return np.ascontiguousarray(values)
+
+
+def check_finite(values: FloatArray, problems: Problems, name: str = "losses") -> None:
+    """Refuse NaN and infinite values, with their counts."""
+    n_nan = int(np.count_nonzero(np.isnan(values)))
+    n_infinite = int(np.count_nonzero(np.isinf(values)))
+    if n_nan:
+        shown = f"{n_nan} NaN among {values.size}"
+        problems.add(name, shown, "must not be NaN", "drop them deliberately (losses[~np.isnan(losses)]) or mend them")
+    if n_infinite:
+        shown = f"{n_infinite} infinite among {values.size}"
+        problems.add(name, shown, "must be finite", "an infinite loss has no expected shortfall: cap it or drop it")
+
+
+def largest(values: FloatArray, keep: int, problems: Problems) -> FloatArray:
+    """The `keep` largest of the values, ascending and exact; NaN and infinite values go to `problems`.
+
+    Long samples are read once: a sorted sample gives a threshold that about `keep` values exceed, one pass gathers what
+    exceeds it, and only that is sorted. Where the guess fails, the whole is partitioned: the answer is the same.
+    """
+    n = values.size
+    if n <= _SMALL or keep >= n // 4:
+        check_finite(values, problems)
+        return np.sort(values)[max(0, n - keep) :]
+    found = _largest_of_many(values, keep, problems)
+    if found is None and not problems.found:
+        check_finite(values, problems)
+        found = np.sort(np.partition(values, n - keep)[n - keep :])
+    return np.empty(0) if found is None else found
+
+
+def _largest_of_many(values: FloatArray, keep: int, problems: Problems) -> FloatArray | None:
+    # Imported here because numba is slow to import and small samples do not need it.
+    from collatrisk.kernels.tails import CHUNK, compress_above
+
+    n = values.size
+    sample = np.sort(values[:: max(1, int(n**0.5) // 8)])
+    expected = sample.size * keep / n
+    rank = int(expected + _SD_OF_SAMPLE * expected**0.5) + 2
+    if rank >= sample.size // 2:
+        return None
+    threshold = sample[-rank]
+    capacity = int(n * (rank + 6.0 * rank**0.5) / sample.size) + 2 * CHUNK
+    tail = np.empty(capacity)
+    above, equal, n_bad = compress_above(values, threshold, tail)
+    if n_bad:
+        check_finite(values, problems)
+        return None
+    if above < 0 or above + equal < keep:
+        return None
+    ordered = np.sort(tail[:above])
+    if above >= keep:
+        return ordered[above - keep :]
+    return np.concatenate([np.full(keep - above, threshold), ordered])

@@ -1,0 +1,107 @@
+"""VaR, ES and their errors from the largest losses of a sample, sorted ascending. Levels are already checked."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collatrisk.risk.estimate import Estimate
+from collatrisk.risk.intervals import FixedInterval, NormalInterval, OrderInterval
+from collatrisk.risk.levels import quantile_rank, tail_count
+
+FloatArray = NDArray[np.float64]
+_ONE_SD = math.erf(math.sqrt(0.5))
+VAR_METHOD = "order statistic ceil(n x level), level {level:g}"
+ES_METHOD = "Acerbi-Tasche tail mean, level {level:g}"
+OVERLAP_NOTE = "; windows overlap by {overlap:g} steps: n counts as n / {overlap:g}"
+
+
+def needed(n: int, level: float) -> int:
+    """How many of the largest losses the estimators at `level` read."""
+    return n - quantile_rank(n, level) + 1
+
+
+def tail_var(tail: FloatArray, n: int, level: float) -> float:
+    """The order statistic of rank ceil(n x level) among `n` losses of which `tail` holds the largest."""
+    return float(tail[tail.size - needed(n, level)])
+
+
+def tail_es(tail: FloatArray, n: int, level: float) -> float:
+    """The Acerbi-Tasche tail mean: the mean of the (1 - level) n largest losses, the last one with its fraction.
+
+    The sum is exactly rounded (`math.fsum`): it does not depend on how the tail was put together.
+    """
+    count = tail_count(n, level)
+    whole = math.ceil(count) - 1
+    inside = tail[tail.size - whole :] if whole else tail[:0]
+    last = float(tail[tail.size - whole - 1])
+    return (math.fsum(inside) + (count - whole) * last) / count
+
+
+def estimate_var(tail: FloatArray, n: int, level: float, overlap: float = 1) -> Estimate:
+    """The order statistic with its distribution-free interval; half of the 68 % interval is its standard error."""
+    n_effective = n / overlap
+    rank = quantile_rank(n, level)
+    reach = math.ceil(6.0 * math.sqrt(overlap * n * level * (1.0 - level))) + 3
+    first_kept = n - tail.size + 1
+    first = max(first_kept, rank - reach)
+    kept = tail[first - first_kept : min(rank + reach, n) - first_kept + 1]
+    interval = OrderInterval(tuple(kept.tolist()), first, n, level, n_effective)
+    low, high = interval.ci(_ONE_SD)
+    error = (high - low) / 2
+    method = VAR_METHOD.format(level=level) + "; distribution-free interval between order statistics (exact binomial)"
+    if overlap > 1:
+        method += OVERLAP_NOTE.format(overlap=overlap)
+    method += missing_bounds(interval.ci(), n_effective)
+    monte_carlo = error if overlap == 1 else None
+    return Estimate(tail_var(tail, n, level), error, "quantile", method, n, n_effective, interval, monte_carlo)
+
+
+def estimate_es(tail: FloatArray, n: int, level: float, overlap: float = 1, floor: float = -math.inf) -> Estimate:
+    """The tail mean with its normal interval.
+
+    se = sqrt((Var(L | L > VaR) + level (ES - VaR)^2) / (n (1 - level))), n being the effective number. A tail that
+    shows no variation, or holds a single loss, cannot bound what it estimates: bounds are then `floor` and infinity.
+    """
+    n_effective = n / overlap
+    value = tail_es(tail, n, level)
+    method = ES_METHOD.format(level=level)
+    error = _es_error(tail, n, level, value) * math.sqrt(overlap)
+    interval: FixedInterval | NormalInterval = FixedInterval(floor, math.inf)
+    if overlap > 1:
+        method += OVERLAP_NOTE.format(overlap=overlap)
+    if math.isinf(error):
+        method += "; no bounds: fewer than two losses in the tail"
+    elif error == 0:
+        method += "; no upper bound: all losses in the tail are equal, so the sample cannot tell"
+    else:
+        method += f"; normal interval, {math.ceil(tail_count(n, level)):,} losses in the tail"
+        interval = NormalInterval(value, error, floor)
+    monte_carlo = error if overlap == 1 else None
+    return Estimate(value, error, "expected_shortfall", method, n, n_effective, interval, monte_carlo)
+
+
+def _es_error(tail: FloatArray, n: int, level: float, es: float) -> float:
+    count = tail_count(n, level)
+    whole = math.ceil(count)
+    if whole < 2:
+        return math.inf
+    weights = np.ones(whole)
+    weights[0] = count - (whole - 1)
+    inside = tail[tail.size - whole :]
+    variance = math.fsum(weights * (inside - es) ** 2) / count * whole / (whole - 1)
+    # A constant tail leaves only rounding: call it zero, so that it is seen for what it is.
+    if inside[0] == inside[-1]:
+        variance = 0.0
+    excess = es - tail_var(tail, n, level) if variance else 0.0
+    return math.sqrt((variance + level * excess**2) / count)
+
+
+def missing_bounds(bounds: tuple[float, float], n_effective: float) -> str:
+    """Words for the bounds that the sample cannot support, empty if it supports both."""
+    missing = [name for name, end in zip(("lower", "upper"), bounds, strict=True) if math.isinf(end)]
+    if not missing:
+        return ""
+    return f"; no {' or '.join(missing)} bound at 95 %: n = {n_effective:,.4g} is too small at this level"
