@@ -1,4 +1,4 @@
-"""The parts of a study: what it asks of which market. Frozen, validated, all errors at once; nothing here reads a file."""
+"""The parts of a study: what it asks of which market. Frozen, validated; nothing here reads a file."""
 
 from __future__ import annotations
 

@@ -170,14 +170,14 @@ class _Reading:
             mix = self.built(location, Mix, body["weights"], name=body.get("name", ""))
         stated = {key: value for key, value in body.items() if key in {"ltv", "collateral_value", "name"}}
         position = self.built(location, Loan, **{**_LOAN, **loan, **stated, "mix": mix or _LOAN["mix"]})
-        return position and self.built(location, Book, body.get("name", "?"), position)
+        return None if position is None else self.built(location, Book, body.get("name", "?"), position)
 
     def account_book(self, location: Location, body: dict[str, Any]) -> Book | None:
         """One of [[accounts]]."""
         if any(key not in body or self.touched((*location, key)) for key in ("holdings", "debts")):
             return None
         account = self.built(location, Account, **body)
-        return account and self.built(location, Book, body.get("name", "?"), account)
+        return None if account is None else self.built(location, Book, body.get("name", "?"), account)
 
     def terms(self) -> dict[str, Terms]:
         """[terms.NAME], each a term sheet."""
@@ -238,12 +238,12 @@ def _tables(value: Any) -> list[dict[str, Any] | None]:
 
 
 def _without(document: Mapping[str, Any], locations: list[Location]) -> dict[str, Any]:
-    """A deep copy less the keys at these locations; an item of a list becomes None, so that the others keep their place."""
+    """A deep copy less the keys at these locations; an item of a list becomes None: the others keep their place."""
     sound = copy.deepcopy(dict(document))
     for location in locations:
         node: Any = sound
         for part in location[:-1]:
-            node = node[part] if isinstance(node, (dict, list)) and _has(node, part) else None
+            node = node[part] if _has(node, part) else None
         if isinstance(node, dict):
             node.pop(location[-1], None)
         elif isinstance(node, list) and isinstance(location[-1], int):
@@ -252,4 +252,6 @@ def _without(document: Mapping[str, Any], locations: list[Location]) -> dict[str
 
 
 def _has(node: Any, part: str | int) -> bool:
-    return part in node if isinstance(node, dict) else isinstance(part, int) and 0 <= part < len(node)
+    if isinstance(node, dict):
+        return part in node
+    return isinstance(node, list) and isinstance(part, int) and 0 <= part < len(node)
