@@ -1,5 +1,7 @@
 """One asset over time: volatility specs, their laws, their estimation and their forecasts. See docs/architecture.md."""
 
+from collatrisk.volatility.fit import VolatilityFit, fit_volatility
+from collatrisk.volatility.forecast import variance_forecast
 from collatrisk.volatility.specs import (
     ConstantVolatility,
     Ewma,
@@ -15,7 +17,10 @@ __all__ = [
     "Ewma",
     "Garch",
     "GarchCoefficients",
+    "VolatilityFit",
     "VolatilitySpec",
+    "fit_volatility",
     "garch_coefficients",
     "spec_from_dict",
+    "variance_forecast",
 ]

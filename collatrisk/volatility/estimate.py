@@ -33,7 +33,8 @@ class Optimum:
     ----------
     theta : (k,) the parameters.
     loglikelihood : at theta.
-    decrement : g' (-H)^-1 g within the constraints that hold with equality; nan where H is not negative definite.
+    decrement : g' (-H)^-1 g within the constraints that hold with equality.
+    identified : whether H is negative definite there; if not, some direction leaves the likelihood flat.
     active : the rows of `Likelihood.constraints` that hold with equality.
     hessian : (k, k) covariance from the inverse of minus the Hessian; nan for parameters on a bound.
     robust : (k, k) sandwich covariance of Bollerslev and Wooldridge (1992).
@@ -42,6 +43,7 @@ class Optimum:
     theta: Array
     loglikelihood: float
     decrement: float
+    identified: bool
     active: tuple[int, ...]
     hessian: Array
     robust: Array
@@ -154,24 +156,30 @@ def _describe(likelihood: Likelihood, theta: Array) -> Optimum:
     values, scores = state
     rows, limits, _ = likelihood.constraints()
     active = _active(rows, limits, theta, scores.sum(axis=0))
-    free = _free_directions(rows[list(active)], _units(scores))
+    unit = _units(scores)
+    free = _free_directions(rows[list(active)], unit)
     k = theta.size
     covariances = [np.full((k, k), np.nan), np.full((k, k), np.nan)]
-    decrement = 0.0
+    decrement, identified = 0.0, True
     if free.shape[1]:
         information = -_curvature(likelihood, theta, free)
-        decrement = np.nan
-        if np.all(np.isfinite(information)) and np.linalg.eigvalsh(information)[0] > 0.0:
+        decrement = _newton(information, free.T @ scores.sum(axis=0))[1]
+        identified = bool(np.all(np.isfinite(information))) and _well_conditioned(information)
+        if identified:
             inverse = np.linalg.inv(information)
-            gradient = free.T @ scores.sum(axis=0)
-            decrement = float(gradient @ inverse @ gradient)
             meat = (scores @ free).T @ (scores @ free)
             covariances = [free @ inverse @ free.T, free @ inverse @ meat @ inverse @ free.T]
-            still = np.all(np.abs(free) < 1e-12 * np.abs(free).max(), axis=1)
+            still = np.all(np.abs(free) < 1e-12 * unit[:, None], axis=1)
             for covariance in covariances:
                 covariance[still, :] = covariance[:, still] = np.nan
     hit = tuple(int(row) for row in np.flatnonzero(rows @ theta - limits <= _ON_BOUND))
-    return Optimum(theta, float(values.sum()), decrement, hit, covariances[0], covariances[1])
+    return Optimum(theta, float(values.sum()), decrement, identified, hit, covariances[0], covariances[1])
+
+
+def _well_conditioned(information: Array) -> bool:
+    """Whether a symmetric matrix in natural steps is safely positive definite."""
+    values = np.linalg.eigvalsh(information)
+    return bool(values[0] > 1e-10 * values[-1])
 
 
 def _inside(likelihood: Likelihood, theta: Array) -> Array:
@@ -202,7 +210,7 @@ def _active(rows: Array, limits: Array, theta: Array, gradient: Array) -> tuple[
 def _free_directions(active_rows: Array, unit: Array) -> Array:
     """(k, free) directions that keep the active constraints, each about one natural step long."""
     if active_rows.shape[0] == 0:
-        return np.diag(unit)
+        return np.asarray(np.diag(unit), dtype=np.float64)
     return np.asarray(unit[:, None] * linalg.null_space(active_rows * unit), dtype=np.float64)
 
 
@@ -216,7 +224,7 @@ def _curvature(likelihood: Likelihood, theta: Array, free: Array) -> Array:
             return np.full((free.shape[1], free.shape[1]), np.nan)
         columns.append(free.T @ (ahead[1].sum(axis=0) - behind[1].sum(axis=0)) / (2.0 * step))
     found = np.array(columns)
-    return 0.5 * (found + found.T)
+    return np.asarray(0.5 * (found + found.T), dtype=np.float64)
 
 
 def _newton(curvature: Array, gradient: Array) -> tuple[Array, float]:

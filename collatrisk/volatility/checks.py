@@ -1,0 +1,217 @@
+"""What is examined before and after a fit: the returns that come in, the optimum and the residuals that go out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from collatrisk.base.errors import DataError
+from collatrisk.base.findings import Finding
+from collatrisk.base.validation import Problems
+from collatrisk.volatility.distributions import Array
+from collatrisk.volatility.estimate import Optimum
+from collatrisk.volatility.likelihood import NU_BOUNDS, Likelihood
+from collatrisk.volatility.specs import Ewma, Garch, VolatilitySpec
+
+# sqrt(g' (-H)^-1 g): how far the optimum is, in standard errors.
+_GRADIENT_SEEN, _GRADIENT_FAILED = 1e-4, 1e-1
+_SAME_OPTIMUM = 1e-2
+_REJECT = 0.01
+_MANY_ZEROS = 0.2
+_SHOWN_ROWS = 5
+
+
+def checked_returns(returns: object, spec: VolatilitySpec) -> tuple[str, Array]:
+    """The name and the values of a return series, or all that is wrong with it.
+
+    Raises
+    ------
+    DataError : not one-dimensional, not numbers, NaN, infinite, constant, or too short for the spec.
+    """
+    name = str(returns.name) if isinstance(returns, pd.Series) and returns.name is not None else "returns"
+    problems = Problems(f"returns of {name!r}" if name != "returns" else "returns", DataError)
+    values = _as_numbers(returns, name, problems)
+    problems.raise_if_any()
+    shape_rule = "must be one-dimensional: one return a step"
+    problems.check(values.ndim == 1, name, f"shape {values.shape}", shape_rule, "fit one column at a time")
+    problems.raise_if_any()
+    for what, bad in (("NaN", np.isnan(values)), ("infinite values", np.isinf(values))):
+        remedy = "drop the rows or mend the prices (align_prices, log_returns)"
+        problems.check(not bad.any(), name, _where(returns, bad), f"must hold no {what}", remedy)
+    least = shortest(spec)
+    problems.check(
+        values.size >= least, name, f"{values.size} returns", f"must hold at least {least}", "give more data"
+    )
+    problems.raise_if_any()
+    spread, size = float(np.std(values)), float(np.max(np.abs(values)))
+    rule = "must vary: a constant series has no volatility to estimate"
+    problems.check(
+        spread > 1e-10 * size, name, f"all about {values[0]:g}", rule, "leave the asset out or mend its prices"
+    )
+    problems.raise_if_any()
+    return name, np.ascontiguousarray(values)
+
+
+def shortest(spec: VolatilitySpec) -> int:
+    """The fewest returns that a fit accepts: 50 for a GARCH model, 20 otherwise."""
+    return 50 if isinstance(spec, Garch) else 20
+
+
+def ljung_box(values: Array, lags: int) -> float:
+    """The p-value of Ljung and Box (1978): no autocorrelation up to `lags`."""
+    centred = values - np.mean(values)
+    total, n = float(centred @ centred), values.size
+    squares = [(float(centred[lag:] @ centred[:-lag]) / total) ** 2 / (n - lag) for lag in range(1, lags + 1)]
+    return float(special.chdtrc(lags, n * (n + 2.0) * math.fsum(squares)))
+
+
+def arch_lm(values: Array, lags: int) -> float:
+    """The p-value of Engle's (1982) LM test: the squares do not regress on their own lags."""
+    squares = values**2
+    target = squares[lags:]
+    columns = [np.ones(target.size), *(squares[lags - lag : -lag] for lag in range(1, lags + 1))]
+    design = np.column_stack(columns)
+    residuals = target - design @ np.linalg.lstsq(design, target, rcond=None)[0]
+    spread = target - np.mean(target)
+    explained = 1.0 - float(residuals @ residuals) / float(spread @ spread)
+    return float(special.chdtrc(lags, target.size * explained))
+
+
+def residual_tests(std_resid: Array) -> dict[str, float]:
+    """p-values on the standardised residuals; the estimation of the parameters is not allowed for."""
+    lags = max(1, min(10, std_resid.size // 10))
+    return {"ljung_box_pvalue": ljung_box(std_resid, lags), "arch_lm_pvalue": arch_lm(std_resid, lags)}
+
+
+def fit_findings(
+    likelihood: Likelihood, optimum: Optimum, reached: Sequence[float], persistence: float, checks: Mapping[str, float]
+) -> tuple[Finding, ...]:
+    """All that a reader should know before using the fit."""
+    found = [
+        *_sample_findings(likelihood),
+        *_optimum_findings(optimum, reached),
+        *_bound_findings(likelihood, optimum),
+        *_model_findings(likelihood, optimum, persistence),
+    ]
+    for key, code, text in (
+        ("ljung_box_pvalue", "ljung-box", "standardised residuals are autocorrelated (Ljung-Box); the mean misses it"),
+        ("arch_lm_pvalue", "arch-lm", "squared standardised residuals are autocorrelated (ARCH-LM); try other orders"),
+    ):
+        if checks[key] < _REJECT:
+            found.append(
+                Finding(code, "warning", "residuals", f"{text}; p-value {checks[key]:.2g}, rule: >= {_REJECT}")
+            )
+    return tuple(found)
+
+
+def _sample_findings(likelihood: Likelihood) -> list[Finding]:
+    n = likelihood.returns.size
+    found = []
+    enough = 500 if isinstance(likelihood.spec, Garch) else 60
+    if n < enough:
+        text = f"{n} returns; at least {enough} are wanted, standard errors are rough below: give a longer history"
+        found.append(Finding("too-few-observations", "warning", "returns", text))
+    zeros = float(np.mean(likelihood.returns == 0.0))
+    if zeros > _MANY_ZEROS:
+        text = f"{zeros:.0%} of the returns are exactly 0 (rule: <= {_MANY_ZEROS:.0%}): stale or rounded prices"
+        found.append(Finding("many-zero-returns", "warning", "returns", text))
+    return found
+
+
+def _optimum_findings(optimum: Optimum, reached: Sequence[float]) -> list[Finding]:
+    found = []
+    distance = math.sqrt(max(optimum.decrement, 0.0))
+    if not distance <= _GRADIENT_FAILED:
+        text = f"the optimum is still {distance:.2g} standard errors away (rule: <= {_GRADIENT_FAILED}); do not use it"
+        found.append(Finding("not-converged", "error", "optimum", text))
+    if not distance <= _GRADIENT_SEEN:
+        text = f"gradient of {distance:.2g} standard errors is left at the optimum (rule: <= {_GRADIENT_SEEN})"
+        found.append(
+            Finding("gradient-not-zero", "warning", "optimum", f"{text}; check the data or use a simpler spec")
+        )
+    if not optimum.identified:
+        text = "the likelihood is flat in some direction, so there are no standard errors; use a simpler spec"
+        found.append(Finding("not-identified", "warning", "optimum", text))
+    behind = [optimum.loglikelihood - value for value in reached]
+    apart = sum(gap > _SAME_OPTIMUM for gap in behind)
+    if apart:
+        agree = len(behind) - apart
+        text = (
+            f"{apart} of {len(behind)} starts ended up to {max(behind):.3g} in log-likelihood below the best "
+            f"(rule: <= {_SAME_OPTIMUM}); the best is used, reached by {agree}"
+        )
+        found.append(Finding("starts-disagree", "info" if agree > 1 else "warning", "optimum", text))
+    return found
+
+
+def _bound_findings(likelihood: Likelihood, optimum: Optimum) -> list[Finding]:
+    rows, limits, labels = likelihood.constraints()
+    found = []
+    for row in optimum.active:
+        label = labels[row]
+        if label == "persistence":
+            continue
+        letter = label.partition("[")[0]
+        value = float(np.sign(rows[row].sum()) * limits[row])
+        text = f"{label} is on its bound {value:g}; its standard error is not defined there"
+        severity = "info" if letter in {"alpha", "gamma", "beta"} and value == 0.0 else "warning"
+        found.append(Finding("parameter-on-bound", severity, label, f"{text}; a simpler spec may do"))  # type: ignore[arg-type]
+    return found
+
+
+def _model_findings(likelihood: Likelihood, optimum: Optimum, persistence: float) -> list[Finding]:
+    found = []
+    if isinstance(likelihood.spec, Ewma):
+        text = "EWMA has persistence 1 by construction: no long-run volatility, a flat variance forecast"
+        found.append(Finding("persistence-at-or-above-one", "info", "persistence", text))
+    elif persistence >= 1.0 - 1e-8:
+        text = (
+            f"persistence {persistence:.6g} (rule: < 1): no finite long-run variance; use a longer history or bound it"
+        )
+        found.append(Finding("persistence-at-or-above-one", "warning", "persistence", text))
+    if likelihood.spec.dist != "normal" and _nu_is_flat(likelihood, optimum):
+        nu = likelihood.shapes(optimum.theta)[0]
+        text = f"nu = {nu:.4g} is not told apart from {NU_BOUNDS[1]:g}, all but normal: its standard error means little"
+        found.append(Finding("flat-nu", "info", "nu", f"{text}; dist='normal' (or lambda alone) fits as well"))
+    return found
+
+
+def _nu_is_flat(likelihood: Likelihood, optimum: Optimum) -> bool:
+    """Whether raising nu to its upper bound, all else held, costs less than half the 95 % point of chi-square(1)."""
+    theta = optimum.theta.copy()
+    theta[likelihood.names.index("nu")] = NU_BOUNDS[1]
+    there = likelihood.evaluate(theta)
+    return there is not None and optimum.loglikelihood - float(there[0].sum()) < 1.92
+
+
+def _as_numbers(returns: object, name: str, problems: Problems) -> Array:
+    """The values as float64; records a problem for text, booleans and objects."""
+    raw = returns.to_numpy() if isinstance(returns, pd.Series | pd.DataFrame) else np.asarray(returns)
+    if raw.dtype.kind in "iuf":
+        return raw.astype(np.float64)
+    try:
+        if raw.dtype.kind != "O":
+            raise TypeError
+        return np.array([[math.nan if v is None or v is pd.NA else _number(v)] for v in raw.ravel()]).reshape(raw.shape)
+    except (TypeError, ValueError):
+        first = raw.ravel()[0] if raw.size else raw
+        problems.add(name, first, f"must hold numbers, not {raw.dtype}", "give log returns as float64 (log_returns)")
+        return np.empty(0)
+
+
+def _number(value: object) -> float:
+    if isinstance(value, str | bytes | bool):
+        raise TypeError
+    return float(value)  # type: ignore[arg-type]
+
+
+def _where(returns: object, bad: Array) -> str:
+    """How many and where, as a person would name the rows."""
+    places = np.flatnonzero(bad)
+    labels = returns.index[places[:_SHOWN_ROWS]] if isinstance(returns, pd.Series) else places[:_SHOWN_ROWS]
+    more = ", ..." if places.size > _SHOWN_ROWS else ""
+    return f"{places.size} at {', '.join(str(label) for label in labels)}{more}"

@@ -1,0 +1,242 @@
+"""`fit_volatility`: from one return series to a `VolatilityFit`, whatever the unit of the returns."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from collatrisk.base.errors import FitError, Problem
+from collatrisk.base.findings import Finding
+from collatrisk.base.tables import html_table
+from collatrisk.base.validation import Problems
+from collatrisk.volatility import forecast
+from collatrisk.volatility.checks import checked_returns, fit_findings, residual_tests
+from collatrisk.volatility.distributions import Array, second_moment_below_zero
+from collatrisk.volatility.estimate import Optimum, search
+from collatrisk.volatility.likelihood import PRESAMPLES, Likelihood, Presample
+from collatrisk.volatility.specs import (
+    ConstantVolatility,
+    Ewma,
+    Garch,
+    GarchCoefficients,
+    VolatilitySpec,
+    garch_coefficients,
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VolatilityFit:
+    """The volatility of one asset over time, estimated. All figures are in the unit of the returns, per step.
+
+    Attributes
+    ----------
+    spec, presample : what was fitted and how the recursion was started.
+    name : the series.
+    params : the estimated parameters by arch's names: mu, omega, alpha[i], gamma[i], beta[i], nu, lambda. A constant
+        volatility has omega, its variance; an EWMA has no volatility parameter (the decay is in the spec).
+    std_errors : ``"hessian"`` and ``"robust"`` (Bollerslev and Wooldridge 1992), each by parameter; nan for a parameter
+        on a bound.
+    covariance : (k, k) robust covariance, in the order of params; nan as above.
+    loglikelihood : of the returns in the user's unit.
+    n_obs : how many returns.
+    conditional_volatility : (n_obs,) sd of each step given the steps before.
+    std_resid : (n_obs,) residual over conditional volatility.
+    last_residuals : the last max(p, o) residuals, oldest first.
+    last_variances : the last q conditional variances, oldest first.
+    next_variance : the variance of the step after the last.
+    checks : ``gradient`` (distance to the optimum in standard errors), ``starts_gap`` (spread of the log-likelihoods
+        that the starts reached), ``ljung_box_pvalue``, ``arch_lm_pvalue``.
+    findings : what a reader should know before using it; ``diagnostics`` is the same.
+    """
+
+    spec: VolatilitySpec
+    presample: Presample
+    name: str
+    params: Mapping[str, float]
+    std_errors: Mapping[str, Mapping[str, float]]
+    covariance: Array
+    loglikelihood: float
+    n_obs: int
+    conditional_volatility: Array
+    std_resid: Array
+    last_residuals: tuple[float, ...]
+    last_variances: tuple[float, ...]
+    next_variance: float
+    checks: Mapping[str, float]
+    findings: tuple[Finding, ...]
+
+    @property
+    def diagnostics(self) -> tuple[Finding, ...]:
+        """The findings."""
+        return self.findings
+
+    @property
+    def coefficients(self) -> GarchCoefficients:
+        """The numeric form of the recursion."""
+        return garch_coefficients(self.spec, self.params)
+
+    @property
+    def nu(self) -> float:
+        """Degrees of freedom of the residual's law; inf for the normal."""
+        return self.params.get("nu", math.inf)
+
+    @property
+    def lam(self) -> float:
+        """Skewness of the residual's law; 0 for the symmetric ones."""
+        return self.params.get("lambda", 0.0)
+
+    @property
+    def below_zero(self) -> float:
+        """E[z^2 1(z < 0)] of the residual's law: the weight of gamma in the persistence."""
+        return second_moment_below_zero(self.spec.dist, self.nu, self.lam)
+
+    @property
+    def persistence(self) -> float:
+        """``sum(alpha) + E[z^2 1(z < 0)] sum(gamma) + sum(beta)``."""
+        return forecast.persistence(self.coefficients, self.below_zero)
+
+    @property
+    def long_run_volatility(self) -> float:
+        """The sd per step of the stationary law; inf at a persistence of 1 or more, nan for an EWMA."""
+        return forecast.long_run_volatility(self.coefficients, self.below_zero)
+
+    @property
+    def half_life(self) -> float:
+        """Steps after which half of a shock to the expected variance is left."""
+        return forecast.half_life(self.coefficients, self.below_zero)
+
+    def forecast(self, horizon: int) -> Array:
+        """The expected variance of each of the next `horizon` steps, (horizon,); see `variance_forecast`."""
+        return forecast.variance_forecast(
+            self.coefficients, self.last_residuals, self.last_variances, horizon, self.below_zero
+        )
+
+    def summary(self) -> pd.DataFrame:
+        """One row a parameter: estimate, robust and Hessian standard error, t (robust)."""
+        table = pd.DataFrame(
+            {
+                "estimate": dict(self.params),
+                "robust se": dict(self.std_errors["robust"]),
+                "hessian se": dict(self.std_errors["hessian"]),
+            },
+            index=list(self.params),
+            dtype=np.float64,
+        )
+        table["t"] = table["estimate"] / table["robust se"]
+        table.index.name = "parameter"
+        return table
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (name, *(f"{value:.6g}" for value in row))
+            for name, row in zip(self.params, self.summary().to_numpy(), strict=True)
+        ]
+        caption = (
+            f"{self.name}: {self.spec}, {self.n_obs} steps, log-likelihood {self.loglikelihood:.3f}, "
+            f"persistence {self.persistence:.4f}, long-run volatility {self.long_run_volatility:.4g} a step"
+        )
+        table = html_table(["parameter", "estimate", "robust se", "hessian se", "t"], rows, caption)
+        if not self.findings:
+            return table
+        notes = [(finding.code, finding.severity, finding.message) for finding in self.findings]
+        return table + html_table(["finding", "severity", "message"], notes)
+
+
+def fit_volatility(
+    returns: ArrayLike | pd.Series, spec: VolatilitySpec, *, presample: Presample = "mean_square"
+) -> VolatilityFit:
+    """Fit a volatility spec to one return series by maximum likelihood.
+
+    The returns are divided by their sd first and the results put back, so that decimals and percents give the same
+    answer. A GARCH model is estimated by arch from four starts; the best end is then polished by Newton steps on the
+    exact likelihood with analytic scores, from which the standard errors come as well.
+
+    Parameters
+    ----------
+    returns : (n,) log returns, one a step, in time order, any unit (decimals in the rest of the library).
+    spec : `Garch`, `Ewma` or `ConstantVolatility`.
+    presample : what stands for the squared residual and the variance before the sample. ``"mean_square"``: the mean
+        squared residual at the estimated mean (Fiorentini, Calzolari and Panattoni 1996, the published benchmarks);
+        ``"backcast"``: arch's exponentially weighted start. The squared negative part is half of it in both.
+
+    Raises
+    ------
+    InputError : spec or presample is not one of those above.
+    DataError : the returns are not finite numbers in one dimension, are constant or too few.
+    FitError : no start has a finite likelihood.
+    """
+    problems = Problems("fit_volatility")
+    known = isinstance(spec, Garch | Ewma | ConstantVolatility)
+    problems.check(known, "spec", spec, "must be a Garch, an Ewma or a ConstantVolatility", "give Garch(), for example")
+    problems.choice("presample", presample, PRESAMPLES)
+    problems.raise_if_any()
+    name, values = checked_returns(returns, spec)
+    scale = float(np.std(values)) if spec.mean == "constant" else float(np.sqrt(np.mean(values**2)))
+    likelihood = Likelihood(values / scale, spec, presample)
+    try:
+        optimum, reached = search(likelihood)
+    except ArithmeticError as error:
+        remedy = "look at the returns, or use ConstantVolatility()"
+        problem = Problem(name, f"{values.size} returns", f"could not be fitted: {error}", remedy)
+        raise FitError(f"fit of {spec}", [problem]) from error
+    return _in_user_units(name, likelihood, optimum, reached, scale)
+
+
+def _in_user_units(
+    name: str, likelihood: Likelihood, optimum: Optimum, reached: tuple[float, ...], scale: float
+) -> VolatilityFit:
+    """Undo the scaling: mu by the scale, omega by its square, the rest has no unit."""
+    names, n = likelihood.names, likelihood.returns.size
+    units = np.array([{"mu": scale, "omega": scale**2}.get(parameter, 1.0) for parameter in names])
+    params = dict(zip(names, (optimum.theta * units + 0.0).tolist(), strict=True))
+    covariances = {
+        kind: found * np.outer(units, units)
+        for kind, found in (("hessian", optimum.hessian), ("robust", optimum.robust))
+    }
+    filtered = likelihood.filter(optimum.theta)
+    sd = np.sqrt(filtered.variances)
+    std_resid = filtered.residuals / sd
+    coefficients = garch_coefficients(likelihood.spec, params)
+    residuals = _last(filtered.residuals * scale, coefficients.residual_lags)
+    variances = _last(filtered.variances * scale**2, coefficients.variance_lags)
+    below_zero = second_moment_below_zero(likelihood.spec.dist, *likelihood.shapes(optimum.theta))
+    checks = {
+        "gradient": math.sqrt(max(optimum.decrement, 0.0)),
+        "starts_gap": max(reached) - min(reached),
+        **residual_tests(std_resid),
+    }
+    persistence = forecast.persistence(coefficients, below_zero)
+    return VolatilityFit(
+        spec=likelihood.spec,
+        presample=likelihood.presample,
+        name=name,
+        params=params,
+        std_errors={
+            kind: dict(zip(names, np.sqrt(np.diag(found)).tolist(), strict=True)) for kind, found in covariances.items()
+        },
+        covariance=_frozen(covariances["robust"]),
+        loglikelihood=optimum.loglikelihood - n * math.log(scale),
+        n_obs=n,
+        conditional_volatility=_frozen(sd * scale),
+        std_resid=_frozen(std_resid),
+        last_residuals=residuals,
+        last_variances=variances,
+        next_variance=float(forecast.variance_forecast(coefficients, residuals, variances, 1, below_zero)[0]),
+        checks=checks,
+        findings=fit_findings(likelihood, optimum, reached, persistence, checks),
+    )
+
+
+def _last(values: Array, count: int) -> tuple[float, ...]:
+    return tuple(values[values.size - count :].tolist())
+
+
+def _frozen(values: Array) -> Array:
+    values = np.ascontiguousarray(values, dtype=np.float64)
+    values.setflags(write=False)
+    return values
