@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,26 +19,27 @@ def block_length(n: int, overlap: int) -> int:
     return max(overlap, math.ceil(math.cbrt(n)))
 
 
-def bootstrap_indices(n: int, overlap: int, seed: int, replicates: int = REPLICATES) -> NDArray[np.int64]:
-    """Rows of a moving-block resample for each replicate (Kuensch 1989).
+def resamples(n: int, overlap: int, seed: int, replicates: int = REPLICATES) -> Iterator[NDArray[np.int64]]:
+    """The rows of each moving-block resample (Kuensch 1989).
 
     Blocks of `block_length` consecutive observations are drawn with replacement until n are had.
 
-    Returns
-    -------
-    int64 (replicates, n); the same for the same arguments (numpy's Philox keyed by `Purpose.BOOTSTRAP`).
+    Yields
+    ------
+    int64 (n,), `replicates` times; the same for the same arguments (numpy's Philox keyed by `Purpose.BOOTSTRAP`).
     """
     length = min(block_length(n, overlap), n)
     generator = np.random.Generator(np.random.Philox(key=int(stream_key(seed, Purpose.BOOTSTRAP))))
-    starts = generator.integers(0, n - length + 1, size=(replicates, -(-n // length)))
-    rows = starts[:, :, None] + np.arange(length)
-    return rows.reshape(replicates, -1)[:, :n]
+    inside = np.arange(length)
+    for _ in range(replicates):
+        starts = generator.integers(0, n - length + 1, size=-(-n // length))
+        yield (starts[:, None] + inside).ravel()[:n]
 
 
 def bootstrap(
     losses: FloatArray, statistic: Callable[[FloatArray], float], overlap: int, seed: int
 ) -> tuple[tuple[float, ...], float]:
     """A statistic on each of 999 moving-block resamples: (ascending replicates, their standard deviation)."""
-    values = [statistic(losses[rows]) for rows in bootstrap_indices(losses.size, overlap, seed)]
+    values = [statistic(losses[rows]) for rows in resamples(losses.size, overlap, seed)]
     replicates = np.sort(np.array(values))
     return tuple(replicates.tolist()), float(replicates.std(ddof=1))
