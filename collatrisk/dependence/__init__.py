@@ -1,6 +1,7 @@
 """Many assets at once: copulas of the standardised innovations, fitted by likelihood. See docs/architecture.md."""
 
 from collatrisk.dependence.correlation import correlation_factor, equicorrelation, nearest_correlation
+from collatrisk.dependence.fit import fit_dependence
 from collatrisk.dependence.result import DependenceFit
 from collatrisk.dependence.specs import DependenceSpec, GaussianCopula, Independent, StudentTCopula, spec_from_dict
 
@@ -12,6 +13,7 @@ __all__ = [
     "StudentTCopula",
     "correlation_factor",
     "equicorrelation",
+    "fit_dependence",
     "nearest_correlation",
     "spec_from_dict",
 ]

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from collatrisk.base.findings import Finding
 from collatrisk.base.tables import html_table
 from collatrisk.base.validation import Problems
+from collatrisk.dependence.correlation import correlation_factor
+from collatrisk.dependence.density import t_tail_dependence
 from collatrisk.dependence.specs import DependenceSpec, Independent, StudentTCopula, spec_from_dict
 
 if TYPE_CHECKING:
@@ -133,6 +135,23 @@ class DependenceFit:
         import pandas as pd
 
         return pd.DataFrame(self.correlation, index=list(self.assets), columns=list(self.assets))
+
+    @property
+    def factor(self) -> FloatArray:
+        """A lower triangular square root of the correlation, also where that is singular (`correlation_factor`)."""
+        return correlation_factor(self.correlation)
+
+    def tail_dependence(self) -> pd.DataFrame:
+        """Chance, by pair, of one asset's extreme fall given the other's; 0 without a t copula."""
+        import pandas as pd
+
+        size = len(self.assets)
+        values = np.eye(size)
+        if self.nu is not None:
+            for i in range(size):
+                for j in range(i):
+                    values[i, j] = values[j, i] = t_tail_dependence(float(self.correlation[i, j]), self.nu)
+        return pd.DataFrame(values, index=list(self.assets), columns=list(self.assets))
 
     def describe(self) -> str:
         """One line: the copula and its degrees of freedom."""

@@ -8,9 +8,13 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from collatrisk.base.errors import InputError
 from collatrisk.base.findings import Finding
 from collatrisk.base.validation import Problems
+from collatrisk.volatility import forecast
 from collatrisk.volatility.distributions import second_moment_below_zero
 from collatrisk.volatility.specs import GarchCoefficients, VolatilitySpec, garch_coefficients, spec_from_dict
 
@@ -128,28 +132,30 @@ class Marginal:
         return self.params.get("mu", 0.0)
 
     @property
+    def below_zero(self) -> float:
+        """E[z^2 1(z < 0)] of the innovations: the weight of gamma in the persistence."""
+        return second_moment_below_zero(self.dist, self.nu, self.lam)
+
+    @property
     def next_variance(self) -> float:
         """h_{T+1}, the variance of the next log return."""
-        c = self.coefficients
-        residuals, variances = self.last_residuals[::-1], self.last_variances[::-1]
-        news = sum(a * e * e for a, e in zip(c.alpha, residuals, strict=False))
-        bad_news = sum(g * e * e for g, e in zip(c.gamma, residuals, strict=False) if e < 0)
-        memory = sum(b * h for b, h in zip(c.beta, variances, strict=False))
-        return float(c.omega + news + bad_news + memory)
+        return float(self.variance_forecast(1)[0])
 
     @property
     def persistence(self) -> float:
         """sum alpha + E[z^2 1(z < 0)] sum gamma + sum beta; the share of a variance shock that is left a step later."""
-        c = self.coefficients
-        below = second_moment_below_zero(self.dist, self.nu, self.lam) if c.gamma else 0.0
-        return float(sum(c.alpha) + below * sum(c.gamma) + sum(c.beta))
+        return forecast.persistence(self.coefficients, self.below_zero)
 
     @property
     def long_run_volatility(self) -> float:
-        """sqrt(omega / (1 - persistence)) a step; nan where persistence >= 1 and no long-run level exists."""
-        omega = self.coefficients.omega
-        persistence = self.persistence
-        return math.sqrt(omega / (1.0 - persistence)) if persistence < 1.0 else math.nan
+        """sqrt(omega / (1 - persistence)) a step; inf at a persistence of 1 or more, nan for an EWMA."""
+        return forecast.long_run_volatility(self.coefficients, self.below_zero)
+
+    def variance_forecast(self, horizon: int) -> NDArray[np.float64]:
+        """Expected variance of each of the next `horizon` >= 1 steps, float64 (horizon,)."""
+        return forecast.variance_forecast(
+            self.coefficients, self.last_residuals, self.last_variances, horizon, self.below_zero
+        )
 
     def scaled(self, factor: float) -> Marginal:
         """The same process with every standard deviation multiplied by `factor` > 0 (next and long-run alike).

@@ -91,7 +91,7 @@ class MarketModel:
     dependence : the copula of the innovations.
     jumps : arrivals on top of the diffusion.
     provenance : where it comes from: source, window, estimator, hashes, versions. Plain text.
-    findings : all that alignment, fits and repairs noticed.
+    findings : all that alignment, fits and repairs noticed; those of the marginals and the dependence are added.
 
     Raises
     ------
@@ -115,6 +115,8 @@ class MarketModel:
             object.__setattr__(self, name, tuple(getattr(self, name)))
         texts = {str(key): str(value) for key, value in self.provenance.items()}
         object.__setattr__(self, "provenance", MappingProxyType(texts))
+        everything = (*self.findings, *self.dependence.findings, *(f for m in self.marginals for f in m.findings))
+        object.__setattr__(self, "findings", tuple(dict.fromkeys(everything)))
         problems = Problems("MarketModel")
         self._check(problems)
         problems.raise_if_any()
@@ -164,6 +166,7 @@ class MarketModel:
         problems = Problems("MarketModel.select")
         problems.known("assets", names, self.assets)
         problems.raise_if_any()
+        gone = set(self.assets) - set(names)
         jumps = (
             Jump(jump.label, jump.intensity_per_year, {a: x for a, x in jump.log_sizes.items() if a in names})
             for jump in self.jumps
@@ -176,6 +179,7 @@ class MarketModel:
             marginals=tuple(self.marginals[self.assets.index(name)] for name in names),
             dependence=self.dependence.select(names),
             jumps=tuple(jumps),
+            findings=tuple(finding for finding in self.findings if finding.subject not in gone),
         )
 
     @classmethod

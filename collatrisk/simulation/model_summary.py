@@ -22,13 +22,12 @@ def model_summary(model: MarketModel) -> pd.DataFrame:
         for name in names:
             row[name] = marginal.params.get(name)
             row[f"{name}_se"] = marginal.std_errors.get(name)
-        about = [finding for finding in model.findings if finding.subject == marginal.asset]
         row["persistence"] = marginal.persistence
         row["long_run_volatility"] = model.clock.annualise(marginal.long_run_volatility)
         row["current_volatility"] = model.clock.annualise(marginal.next_variance**0.5)
         row["n_obs"] = marginal.n_obs
         row["loglikelihood"] = marginal.loglikelihood
-        row["findings"] = len({*about, *marginal.findings})
+        row["findings"] = sum(finding.subject == marginal.asset for finding in model.findings)
         rows.append(row)
     frame = pd.DataFrame(rows, index=pd.Index(model.assets, name="asset"))
     numbers = [column for column in frame.columns if column not in {"model", "n_obs", "findings"}]
