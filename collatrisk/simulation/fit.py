@@ -223,7 +223,7 @@ def _clock_findings(prices: pd.DataFrame, aligned: pd.DataFrame, clock: Clock) -
     if spans.size and spans.max() > 1:
         message = (
             f"{int(np.sum(spans > 1))} of {len(aligned) - 1} returns span more than one step of the {clock.kind} clock "
-            f"(the longest {int(spans.max())}) and are used as one step; give the clock its holidays or a fuller history"
+            f"(the longest {int(spans.max())}), used as one step; give the clock its holidays or a fuller history"
         )
         findings.append(Finding("long-steps", "info", "clock", message))
     return findings
