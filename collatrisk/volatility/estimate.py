@@ -120,32 +120,53 @@ def _arch_optima(likelihood: Likelihood, spread: list[Array]) -> list[Array]:
 
 def _polish(likelihood: Likelihood, start: Array) -> tuple[float, Array] | None:
     """Climb from `start` within the constraints; None where the likelihood is not finite there."""
-    rows, limits, _ = likelihood.constraints()
     theta = _inside(likelihood, start)
     state = likelihood.evaluate(theta)
     if state is None:
         return None
-    decrement = np.inf
+    near = False
     for _ in range(_MAX_STEPS):
-        values, scores = state
-        unit = _units(scores)
-        active = _active(rows, limits, theta, scores.sum(axis=0))
-        free = _free_directions(rows[list(active)], unit)
-        if free.shape[1] == 0:
-            break
-        gradient = free.T @ scores.sum(axis=0)
-        curvature = (scores @ free).T @ (scores @ free) if decrement > _FAR else -_curvature(likelihood, theta, free)
-        direction, decrement = _newton(curvature, gradient)
+        step, decrement = _ascent(likelihood, theta, state[1], near)
         if decrement < _DONE:
             break
-        moved = _line_search(likelihood, theta, free @ direction, float(values.sum()), (rows, limits, active))
+        moved = _line_search(likelihood, theta, step, float(state[0].sum()))
         if moved is None:
-            if decrement <= _FAR:
+            if near:
                 break
-            decrement = _FAR  # the outer product points nowhere: try the Hessian
-            continue
-        theta, state = moved
+        else:
+            theta, state = moved
+        near = near or decrement < _FAR or moved is None
     return float(state[0].sum()), theta
+
+
+def _ascent(likelihood: Likelihood, theta: Array, scores: Array, near: bool) -> tuple[Array, float]:
+    """The Newton step that leaves no constraint at once, and its decrement.
+
+    A step that would leave a constraint which holds with equality, though the gradient does not, is taken along it.
+    """
+    rows, limits, _ = likelihood.constraints()
+    gradient, unit = scores.sum(axis=0), _units(scores)
+    touching = rows @ theta - limits <= _ON_BOUND
+    active = _active(rows, limits, theta, gradient)
+    curvature: Array | None = None
+    while True:
+        free = _free_directions(rows[list(active)], unit)
+        if free.shape[1] == 0:
+            return np.zeros_like(theta), 0.0
+        if near:
+            if curvature is None:
+                basis, curvature = free, -_curvature(likelihood, theta, free)
+            # Later faces lie within the first one: no new differences are needed.
+            inner = np.linalg.lstsq(basis / unit[:, None], free / unit[:, None], rcond=None)[0]
+            direction, decrement = _newton(inner.T @ curvature @ inner, free.T @ gradient)
+        else:
+            direction, decrement = _newton((scores @ free).T @ (scores @ free), free.T @ gradient)
+        step = free @ direction
+        blocked = touching & (rows @ (step / np.abs(step / unit).max(initial=1e-300)) < -1e-9 * np.abs(rows @ unit))
+        blocked[list(active)] = False
+        if not blocked.any():
+            return step, decrement
+        active = (*active, *map(int, np.flatnonzero(blocked)))
 
 
 def _describe(likelihood: Likelihood, theta: Array) -> Optimum:
@@ -183,9 +204,21 @@ def _well_conditioned(information: Array) -> bool:
 
 
 def _inside(likelihood: Likelihood, theta: Array) -> Array:
-    """The point moved onto the bounds where it lies outside."""
+    """The point moved inside the constraints where it lies outside: arch's optimum may be, by its tolerance or more."""
     bounds = likelihood.bounds()
-    return np.clip(theta, bounds[:, 0], bounds[:, 1])
+    moved = np.clip(theta, bounds[:, 0], bounds[:, 1])
+    spec, names = likelihood.spec, likelihood.names
+    if not isinstance(spec, Garch):
+        return moved
+    for lag in range(1, min(spec.p, spec.o) + 1):
+        alpha, gamma = names.index(f"alpha[{lag}]"), names.index(f"gamma[{lag}]")
+        moved[gamma] = max(moved[gamma], -moved[alpha])
+    dynamic = [names.index(name) for name in names if name.endswith("]")]
+    found = likelihood.coefficients(moved)
+    total = sum(found.alpha) + 0.5 * sum(found.gamma) + sum(found.beta)
+    if total > 1.0:
+        moved[dynamic] /= total
+    return moved
 
 
 def _units(scores: Array) -> Array:
@@ -238,21 +271,20 @@ def _newton(curvature: Array, gradient: Array) -> tuple[Array, float]:
 
 
 def _line_search(
-    likelihood: Likelihood, theta: Array, step: Array, value: float, limits: tuple[Array, Array, tuple[int, ...]]
+    likelihood: Likelihood, theta: Array, step: Array, value: float
 ) -> tuple[Array, tuple[Array, Array]] | None:
     """The first point along the step that raises the likelihood, cut at the first constraint; None if none does."""
-    rows, edges, active = limits
-    speed, slack = rows @ step, rows @ theta - edges
-    towards = speed < 0.0
-    towards[list(active)] = False
+    rows, limits, _ = likelihood.constraints()
+    speed, slack = rows @ step, rows @ theta - limits
+    towards = np.flatnonzero((speed < 0.0) & (slack > _ON_BOUND))
     reach = slack[towards] / -speed[towards]
     longest = min(1.0, float(reach.min(initial=np.inf)))
-    stops = np.flatnonzero(towards)[reach <= longest] if longest < 1.0 else np.empty(0, dtype=np.intp)
+    held = np.concatenate([np.flatnonzero((slack <= _ON_BOUND) & (speed <= 0.0)), towards[reach <= longest]])
     size = longest
     for _ in range(30):
         point = theta + size * step
         if size == longest:
-            point = _onto(rows[stops], edges[stops], point)
+            point = _onto(rows[held], limits[held], point)
         state = likelihood.evaluate(point)
         if state is not None and float(state[0].sum()) > value:
             return point, state
