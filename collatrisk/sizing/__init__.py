@@ -1,1 +1,6 @@
-"""See docs/architecture.md."""
+"""Sizing: haircuts, loan-to-value limits and liquidation thresholds from the paths, each with its error."""
+
+from collatrisk.sizing.haircut import haircut, haircuts
+from collatrisk.sizing.mixes import compare_mixes, max_ltv, max_ltvs
+
+__all__ = ["compare_mixes", "haircut", "haircuts", "max_ltv", "max_ltvs"]

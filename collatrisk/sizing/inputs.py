@@ -1,0 +1,89 @@
+"""What every question of sizing checks first: mixes that the source knows, horizons that it reaches, fractions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from collatrisk.base.errors import InputError
+from collatrisk.base.validation import Problems
+from collatrisk.collateral import Mix, Terms
+from collatrisk.simulation.source import PathSource
+
+Value = TypeVar("Value")
+MixLike = Mix | str | Mapping[str, float]
+
+
+def collected(problems: Problems, call: Callable[..., Value], *args: Any) -> Value | None:
+    """The result of a call; the problems of its InputError go to `problems` instead of up."""
+    try:
+        return call(*args)
+    except InputError as error:
+        problems.found.extend(error.problems)
+        return None
+
+
+def check_source(problems: Problems, source: object) -> bool:
+    """A source must be able to give paths."""
+    remedy = "give a PathPlan, PricePaths, HistoricalWindows or ScenarioPaths"
+    usable = callable(getattr(source, "read", None)) and hasattr(source, "n_paths")
+    return problems.check(usable, "source", source, "must be a source of paths", remedy)
+
+
+def check_mixes(problems: Problems, source: PathSource, mixes: MixLike | Sequence[MixLike], currency: str) -> list[Mix]:
+    """One mix or several as a list; their assets must be in the source and their labels must differ."""
+    given: Sequence[Any] = [mixes] if isinstance(mixes, Mix | str | Mapping) else list(mixes)
+    problems.check(len(given) > 0, "mixes", given, "must hold at least one mix", "give Mix({'ETH': 1.0})")
+    found = [mix for mix in (collected(problems, Mix.of, one) for one in given) if mix is not None]
+    for mix in found:
+        problems.known(f"mix {mix.label}", [a for a in mix.assets if a != currency], source.assets)
+    labels = [mix.label for mix in found]
+    for label in sorted({label for label in labels if labels.count(label) > 1}):
+        problems.add("mixes", label, "is the name of more than one mix", "give each mix its own name")
+    return found
+
+
+def check_thresholds(problems: Problems, mixes: Sequence[Mix], terms: object, currency: str) -> None:
+    """Every asset of every mix must have a liquidation threshold."""
+    if not isinstance(terms, Terms):
+        problems.add("terms", terms, "must be Terms", "give Terms(liquidation_threshold=0.85)")
+        return
+    for asset in dict.fromkeys(asset for mix in mixes for asset in mix.assets):
+        collected(problems, terms.threshold_of, asset, currency)
+
+
+def check_horizon(problems: Problems, source: PathSource, days: float | None, name: str = "horizon_days") -> int:
+    """A horizon in days as a number of steps from 1 to the source's last; None means the last."""
+    if days is None:
+        return source.n_steps
+    steps = collected(problems, source.clock.steps, days, name)
+    if steps is None:
+        return source.n_steps
+    reach = source.clock.days(source.n_steps)
+    rule = f"must be at least one step and at most the {reach:g} days that the paths of the source last"
+    problems.check(1 <= steps <= source.n_steps, name, days, rule, "shorten it, or simulate longer paths")
+    return steps
+
+
+def check_fractions(problems: Problems, name: str, values: float | Sequence[float], remedy: str) -> list[float]:
+    """One number or several, each in (0, 1), as a list."""
+    given = as_list(values)
+    problems.check(len(given) > 0, name, values, "must not be empty", remedy)
+    bounds = {"low": 0.0, "high": 1.0, "open_low": True, "open_high": True}
+    return [problems.number(name, value, remedy=_percent(value, remedy), **bounds) for value in given]  # type: ignore[arg-type]
+
+
+def as_list(values: float | Iterable[float]) -> list[float]:
+    """One number or several as a list."""
+    return list(values) if isinstance(values, Iterable) else [values]
+
+
+def _percent(value: object, remedy: str) -> str:
+    if isinstance(value, int | float) and 1 < value < 100:
+        return f"give {value / 100:g} for {value:g} %"
+    return remedy
+
+
+def shared_steps(source: PathSource, steps: int) -> int:
+    """The overlap of neighbouring paths when only their first `steps` steps count."""
+    return max(1, min(source.overlap, steps))
