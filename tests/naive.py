@@ -206,7 +206,7 @@ def running_minimum(prices, variance, correlation, uniforms, coefficients, cash,
 
 
 def gjr_filter(returns, mu, omega, alpha, gamma, beta, presample=None):
-    """Twin of `volatility.likelihood.Likelihood.filter`: residuals and variances of a GJR recursion, one step at a time.
+    """Twin of `volatility.likelihood.Likelihood.filter`: residuals and variances of a GJR recursion, step by step.
 
     presample None: the mean squared residual; the squared negative part before the sample is half of it.
     """

@@ -5,7 +5,7 @@
 skewness `lam` in (-1, 1); arch's ``SkewStudent``, whose eta is our nu). `lam` = 0 is the t.
 
 Every function takes ``(dist, values, nu, lam)``; the shapes that a law does not have are ignored. Values may be scalars
-or arrays and the result is a float64 array of their shape. Shapes are scalars: nu > 2 (inf is the normal).
+or arrays and the result is a float64 array of their shape. Shapes are scalars: nu > 2 (for the t, inf is the normal).
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ def check_law(dist: str, nu: float = math.inf, lam: float = 0.0) -> None:
     if dist in {"t", "skewt"}:
         problems.check(nu > 2.0, "nu", nu, "must be above 2, or the variance is infinite", "use 2.05 or more")
     if dist == "skewt":
+        problems.check(nu < math.inf, "nu", nu, "must be finite for a skewed law", "use 500 for nearly normal tails")
         problems.check(-1.0 < lam < 1.0, "lambda", lam, "must be in (-1, 1)", "0 is no skewness")
     problems.raise_if_any()
 
@@ -108,8 +109,6 @@ def second_moment_below_zero(dist: str, nu: float = math.inf, lam: float = 0.0) 
     check_law(dist, nu, lam)
     if dist != "skewt" or lam == 0.0:
         return 0.5
-    if math.isinf(nu):
-        nu = 1e12
     a, b, _ = _hansen(nu, lam)
     # z < 0 is y < a for y = a + b z, whose density is f(y / (1 - lam)) below 0 and f(y / (1 + lam)) above.
     low = 1.0 - lam
