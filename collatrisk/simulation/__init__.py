@@ -1,8 +1,12 @@
+"""A market as a source of price paths: models, plans, paths, windows. See docs/architecture.md."""
+
+from collatrisk.simulation.fit import fit_market
 from collatrisk.simulation.marginals import Marginal
 from collatrisk.simulation.model import Jump, MarketModel
 from collatrisk.simulation.paths import PricePaths, simulate
 from collatrisk.simulation.plan import PathPlan
 from collatrisk.simulation.source import PathBlock, PathSource
+from collatrisk.simulation.stress import stress_model
 from collatrisk.simulation.windows import HistoricalWindows
 
 __all__ = [
@@ -14,5 +18,7 @@ __all__ = [
     "PathPlan",
     "PathSource",
     "PricePaths",
+    "fit_market",
     "simulate",
+    "stress_model",
 ]

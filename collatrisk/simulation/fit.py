@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib.metadata import version
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from collatrisk import __version__
 from collatrisk.base.errors import CollatriskError, DataError, FitError, Problem
-from collatrisk.base.findings import Finding
 from collatrisk.base.validation import Problems
 from collatrisk.dependence.fit import fit_dependence
 from collatrisk.dependence.specs import DependenceSpec, GaussianCopula, Independent, StudentTCopula
 from collatrisk.market.clock import Clock
 from collatrisk.simulation.marginals import Marginal
 from collatrisk.simulation.model import MarketModel
-from collatrisk.volatility.distributions import cdf
+from collatrisk.simulation.uniforms import MARGINS, Margins, clock_findings, to_uniforms
 from collatrisk.volatility.specs import Garch, VolatilitySpec
 
 if TYPE_CHECKING:
@@ -28,13 +26,13 @@ if TYPE_CHECKING:
     from collatrisk.volatility.fit import VolatilityFit
     from collatrisk.volatility.likelihood import Presample
 
-FloatArray = NDArray[np.float64]
+History: TypeAlias = Literal["common", "own"]
 
 ANY_ASSET = "*"
+_HISTORIES = ("common", "own")
 _GARCH = Garch()
 _STUDENT = StudentTCopula()
 _TITLE = "fit_market"
-_EDGE = 1e-15
 
 
 def fit_market(
@@ -44,13 +42,15 @@ def fit_market(
     dependence: DependenceSpec = _STUDENT,
     clock: Clock | str | None = None,
     presample: Presample = "mean_square",
+    history: History = "common",
+    margins: Margins = "law",
     source: str = "prices given as a DataFrame",
     created: str | None = None,
 ) -> MarketModel:
     """Fit a market model: volatility of each asset, then the dependence of their standardised residuals.
 
     Two steps (inference functions for margins, Joe 1997): the copula is fitted to F_i(z_it), F_i the law fitted to the
-    standardised residuals of asset i. Its standard errors take those uniforms as given.
+    standardised residuals of asset i, or to their ranks. Its standard errors take those uniforms as given.
 
     Parameters
     ----------
@@ -62,6 +62,10 @@ def fit_market(
     clock : a `Clock`, ``"24/7"``, ``"business"``, or None to infer it from the dates. Assets of different clocks
         (crypto and equities) need an explicit choice; they are then fitted on common dates, with a finding.
     presample : see `fit_volatility`.
+    history : ``"common"``: volatilities are fitted on the common dates; ``"own"``: each on all of its asset's own
+        prices up to the last common date. The dependence is on common dates always.
+    margins : ``"law"``: uniforms by the fitted law of the innovations, with a finding where they are not uniform;
+        ``"ranks"``: by ranks, which no wrong law can bend (Genest, Ghoudi and Rivest 1995).
     source : where the prices come from, for the provenance.
     created : a date or time for the provenance; left out unless given, so that the same input gives the same file.
 
@@ -76,16 +80,23 @@ def fit_market(
     FitError : assets that could not be fitted; all of them at once.
     """
     from collatrisk.market.align import align_prices
+    from collatrisk.market.frames import ordered_prices
     from collatrisk.market.patterns import resolve_clock
     from collatrisk.market.provenance import frame_hash
     from collatrisk.market.returns import log_returns
 
+    _check_arguments(dependence, history, margins)
     used_clock = resolve_clock(prices, clock)
     aligned, alignment = align_prices(prices, how="intersection")
-    specs = _spec_of_each(volatility, dependence, [str(name) for name in aligned.columns])
+    specs = _spec_of_each(volatility, [str(name) for name in aligned.columns])
     returns = log_returns(aligned)
-    fits = _fit_each(returns, specs, presample)
-    uniforms, clipped = _uniforms(fits)
+    series = {asset: returns[asset] for asset in specs}
+    if history == "own":
+        known = ordered_prices(prices, _TITLE).loc[: aligned.index[-1]]
+        series = {asset: log_returns(known[[asset]].dropna())[asset] for asset in specs}
+    fits = _fit_each(series, specs, presample)
+    dates = {asset: one.index for asset, one in series.items()}
+    uniforms, transformed = to_uniforms(fits, dates, returns.index, margins)
     assets = tuple(fits)
     joint = fit_dependence(uniforms, dependence, assets=assets)
     joint_text = _DEPENDENCE_TEXT[type(dependence)]
@@ -95,7 +106,7 @@ def fit_market(
         "first": str(aligned.index[0].date()),
         "last": str(aligned.index[-1].date()),
         "n_obs": str(len(returns)),
-        "estimator": f"maximum likelihood (arch, polished), presample {presample}; {joint_text}",
+        "estimator": f"maximum likelihood, presample {presample}, {history} history; {joint_text}, {margins} margins",
         "collatrisk": __version__,
         "numpy": np.__version__,
         "arch": version("arch"),
@@ -109,7 +120,7 @@ def fit_market(
         marginals=tuple(_marginal(asset, fit) for asset, fit in fits.items()),
         dependence=joint,
         provenance=texts,
-        findings=(*alignment, *_clock_findings(prices, aligned, used_clock), *clipped),
+        findings=(*alignment, *clock_findings(prices, aligned, used_clock), *transformed),
     )
 
 
@@ -120,12 +131,19 @@ _DEPENDENCE_TEXT: dict[type, str] = {
 }
 
 
-def _spec_of_each(
-    volatility: VolatilitySpec | Mapping[str, VolatilitySpec], dependence: DependenceSpec, assets: list[str]
-) -> dict[str, VolatilitySpec]:
+def _check_arguments(dependence: object, history: object, margins: object) -> None:
     problems = Problems(_TITLE)
     fits = type(dependence) in _DEPENDENCE_TEXT
     problems.check(fits, "dependence", dependence, "must be a dependence spec", "use StudentTCopula()")
+    problems.choice("history", history, _HISTORIES)
+    problems.choice("margins", margins, MARGINS)
+    problems.raise_if_any()
+
+
+def _spec_of_each(
+    volatility: VolatilitySpec | Mapping[str, VolatilitySpec], assets: list[str]
+) -> dict[str, VolatilitySpec]:
+    problems = Problems(_TITLE)
     chosen: dict[str, VolatilitySpec] = {}
     if isinstance(volatility, Mapping):
         problems.known("volatility", volatility, [*assets, ANY_ASSET])
@@ -142,7 +160,7 @@ def _spec_of_each(
 
 
 def _fit_each(
-    returns: pd.DataFrame, specs: Mapping[str, VolatilitySpec], presample: Presample
+    series: Mapping[str, pd.Series], specs: Mapping[str, VolatilitySpec], presample: Presample
 ) -> dict[str, VolatilityFit]:
     """Every asset's fit; what fails is collected, so that one run tells of all."""
     from collatrisk.volatility.fit import fit_volatility
@@ -152,7 +170,7 @@ def _fit_each(
     problems: list[Problem] = []
     for asset, spec in specs.items():
         try:
-            fits[asset] = fit_volatility(returns[asset], spec, presample=presample)
+            fits[asset] = fit_volatility(series[asset], spec, presample=presample)
         except CollatriskError as error:
             failures.append(error)
             problems += _naming(asset, error)
@@ -186,44 +204,3 @@ def _marginal(asset: str, fit: VolatilityFit) -> Marginal:
         loglikelihood=fit.loglikelihood,
         findings=tuple(replace(f, subject=asset, message=f"{f.subject}: {f.message}") for f in fit.findings),
     )
-
-
-def _uniforms(fits: Mapping[str, VolatilityFit]) -> tuple[FloatArray, list[Finding]]:
-    """F_i(z_it) of each asset, kept off 0 and 1, where a quantile would be infinite."""
-    columns, findings = [], []
-    for asset, fit in fits.items():
-        column = np.asarray(cdf(fit.spec.dist, fit.std_resid, fit.nu, fit.lam), dtype=np.float64)
-        outside = int(np.sum((column < _EDGE) | (column > 1.0 - _EDGE)))
-        if outside:
-            message = (
-                f"{outside} standardised residuals are beyond what the fitted {fit.spec.dist} law can produce (chance "
-                f"below {_EDGE:g}); they enter the copula at that chance; use dist='t' or look at the prices"
-            )
-            findings.append(Finding("residual-beyond-law", "warning", asset, message))
-        columns.append(np.clip(column, _EDGE, 1.0 - _EDGE))
-    return np.ascontiguousarray(np.column_stack(columns)), findings
-
-
-def _clock_findings(prices: pd.DataFrame, aligned: pd.DataFrame, clock: Clock) -> list[Finding]:
-    """Assets of another clock than the one used, and returns that span more than one of its steps."""
-    from collatrisk.market.frames import ordered_prices
-    from collatrisk.market.patterns import asset_patterns
-
-    findings = []
-    kinds = {asset: found.kind for asset, found in asset_patterns(ordered_prices(prices, _TITLE)).items()}
-    others = {asset: kind for asset, kind in kinds.items() if kind not in {None, clock.kind}}
-    for asset, kind in others.items():
-        message = (
-            f"prices follow a {kind} pattern but the model's clock is {clock.kind}: returns run between common dates, "
-            "and moves while another market was closed fall into its next step"
-        )
-        findings.append(Finding("mixed-clocks", "warning", asset, message))
-    places = clock.expected_index(aligned.index[0], aligned.index[-1]).get_indexer(aligned.index)
-    spans = np.diff(places[places >= 0])
-    if spans.size and spans.max() > 1:
-        message = (
-            f"{int(np.sum(spans > 1))} of {len(aligned) - 1} returns span more than one step of the {clock.kind} clock "
-            f"(the longest {int(spans.max())}), used as one step; give the clock its holidays or a fuller history"
-        )
-        findings.append(Finding("long-steps", "info", "clock", message))
-    return findings
