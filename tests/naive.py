@@ -227,3 +227,37 @@ def gjr_filter(returns, mu, omega, alpha, gamma, beta, presample=None):
             h += b * (variances[t - lag] if t >= lag else presample)
         variances.append(h)
     return np.array(residuals), np.array(variances)
+
+
+def kendall_tau_b(x, y):
+    """Kendall's tau-b by counting every pair."""
+    concordant = x_moves = y_moves = 0
+    for i in range(len(x)):
+        for j in range(i):
+            a, b = np.sign(x[i] - x[j]), np.sign(y[i] - y[j])
+            concordant += a * b
+            x_moves += a * a
+            y_moves += b * b
+    return concordant / math.sqrt(x_moves * y_moves)
+
+
+def ledoit_wolf_constant_correlation(scores):
+    """Ledoit and Wolf (2004, appendix B) loop by loop: (intensity, sample correlation, target)."""
+    n, d = scores.shape
+    z = [[(scores[t, i] - scores[:, i].mean()) / scores[:, i].std() for i in range(d)] for t in range(n)]
+    s = [[sum(z[t][i] * z[t][j] for t in range(n)) / n for j in range(d)] for i in range(d)]
+    average = 2 / (d * (d - 1)) * sum(s[i][j] for i in range(d) for j in range(i))
+    target = [[1.0 if i == j else average for j in range(d)] for i in range(d)]
+    pi = rho = gamma = 0.0
+    for i in range(d):
+        for j in range(d):
+            variance = sum((z[t][i] * z[t][j] - s[i][j]) ** 2 for t in range(n)) / n
+            pi += variance
+            gamma += (target[i][j] - s[i][j]) ** 2
+            if i == j:
+                rho += variance
+                continue
+            with_i = sum((z[t][i] ** 2 - s[i][i]) * (z[t][i] * z[t][j] - s[i][j]) for t in range(n)) / n
+            with_j = sum((z[t][j] ** 2 - s[j][j]) * (z[t][i] * z[t][j] - s[i][j]) for t in range(n)) / n
+            rho += average / 2 * (math.sqrt(s[j][j] / s[i][i]) * with_i + math.sqrt(s[i][i] / s[j][j]) * with_j)
+    return max(0.0, min(1.0, (pi - rho) / gamma / n)), np.array(s), np.array(target)

@@ -1,1 +1,8 @@
-"""See docs/architecture.md."""
+"""Margin calls, cures and liquidations on every path: `run_margin` and its `Outcomes`."""
+
+from collatrisk.margining.names import EVENTS, METRICS, TAIL_METRICS
+from collatrisk.margining.outcomes import Outcomes
+from collatrisk.margining.run import run_margin
+from collatrisk.margining.view import AccountOutcomes
+
+__all__ = ["EVENTS", "METRICS", "TAIL_METRICS", "AccountOutcomes", "Outcomes", "run_margin"]

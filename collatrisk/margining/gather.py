@@ -1,0 +1,114 @@
+"""Fold the results of blocks into what `Outcomes` holds, with memory that does not grow with the paths."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collatrisk.margining.names import METRICS, TAIL_METRICS
+from collatrisk.margining.task import BlockResult
+from collatrisk.risk import Moments, TailSketch
+
+FloatArray = NDArray[np.float64]
+_PENDING = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """The folded results of a run, one row an account and the book last if there are several.
+
+    Attributes
+    ----------
+    counts : int64 (n_rows, n_events, n_steps + 1), paths by step of the first occurrence.
+    moments : by row and metric. tails : by row and tail metric (health factors with sign turned).
+    amounts, events : columns as in `BlockResult`, None unless kept.
+    bridged : whether the source gave step variances.
+    """
+
+    counts: NDArray[np.int64]
+    moments: tuple[tuple[Moments, ...], ...]
+    tails: tuple[tuple[TailSketch, ...], ...]
+    amounts: FloatArray | None
+    events: NDArray[np.int32] | None
+    bridged: bool
+
+
+class _Tail:
+    """Collects values and keeps the largest; what is missing up to the count of paths are zeros (amounts)."""
+
+    def __init__(self, keep: int) -> None:
+        self.keep = keep
+        self.parts: list[FloatArray] = []
+        self.pending = 0
+
+    def push(self, values: FloatArray) -> None:
+        if values.size == 0:
+            return
+        self.parts.append(values)
+        self.pending += values.size
+        if self.pending > self.keep + _PENDING:
+            self.fold()
+
+    def fold(self) -> FloatArray:
+        """The largest values so far, ascending."""
+        values = np.sort(np.concatenate(self.parts)) if self.parts else np.empty(0)
+        kept = values[max(0, values.size - self.keep) :].copy()
+        self.parts, self.pending = [kept], kept.size
+        return kept
+
+    def sketch(self, count: int) -> TailSketch:
+        largest = self.fold()
+        zeros = min(self.keep, count) - largest.size
+        return TailSketch(self.keep, count, np.concatenate([np.zeros(max(zeros, 0)), largest]))
+
+
+def gather(results: Iterable[BlockResult], keep: int) -> Gathered:
+    """Fold block results in path order.
+
+    Parameters
+    ----------
+    results : one a block, in path order. keep : how many of the largest values each tail holds.
+    """
+    counts: NDArray[np.int64] | None = None
+    sums: list[FloatArray] = []
+    squares: list[FloatArray] = []
+    tails: list[list[_Tail]] = []
+    columns: list[BlockResult] = []
+    n_paths, bridged = 0, True
+    for result in results:
+        counts = result.counts if counts is None else counts + result.counts
+        sums.append(result.sums)
+        squares.append(result.squares)
+        tails = tails or [[_Tail(keep) for _ in TAIL_METRICS] for _ in result.tails]
+        for row, values in zip(tails, result.tails, strict=True):
+            for tail, part in zip(row, values, strict=True):
+                tail.push(part)
+        if result.amounts is not None:
+            columns.append(result)
+        n_paths += result.n_paths
+        bridged = bridged and result.bridged
+    assert counts is not None
+    kept_amounts = [part.amounts for part in columns if part.amounts is not None]
+    kept_events = [part.events for part in columns if part.events is not None]
+    return Gathered(
+        counts=counts,
+        moments=_moments(n_paths, np.concatenate(sums), np.concatenate(squares)),
+        tails=tuple(tuple(tail.sketch(n_paths) for tail in row) for row in tails),
+        amounts=np.concatenate(kept_amounts, axis=1) if kept_amounts else None,
+        events=np.concatenate(kept_events, axis=1) if kept_events else None,
+        bridged=bridged,
+    )
+
+
+def _moments(n_paths: int, sums: FloatArray, squares: FloatArray) -> tuple[tuple[Moments, ...], ...]:
+    """Moments from the sums of the micro-blocks; they add them exactly, in whatever order."""
+    return tuple(
+        tuple(
+            Moments(n_paths, tuple(sums[:, row, metric].tolist()), tuple(squares[:, row, metric].tolist()))
+            for metric in range(len(METRICS))
+        )
+        for row in range(sums.shape[1])
+    )
