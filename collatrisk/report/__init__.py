@@ -1,1 +1,6 @@
-"""See docs/architecture.md."""
+"""Reports: plain tables in; one self-contained page, JSON and CSV out. Only this room knows matplotlib and jinja2."""
+
+from collatrisk.report.page import render_html
+from collatrisk.report.write import ReportFiles, write_report
+
+__all__ = ["ReportFiles", "render_html", "write_report"]

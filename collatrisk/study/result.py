@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -200,10 +201,10 @@ def table(name: str, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """A frame with the columns of the table `name`, whatever rows there are; missing entries are empty."""
     import pandas as pd
 
-    columns = list(COLUMNS[name])
-    frame = pd.DataFrame(list(rows), columns=columns)
-    numbers = [column for column in columns if column not in _TEXT]
-    return frame.astype({column: "float64" for column in numbers}).astype({c: object for c in columns if c in _TEXT})
+    columns = COLUMNS[name]
+    empty: dict[str, Any] = {column: "" if column in _TEXT else math.nan for column in columns}
+    frame = pd.DataFrame([{**empty, **row} for row in rows], columns=list(columns))
+    return frame.astype({column: object if column in _TEXT else "float64" for column in columns})
 
 
 _TEXT = frozenset(

@@ -1,0 +1,1 @@
+"""One module a chart: a pure function from a plain table to a `Chart`."""

@@ -1,0 +1,138 @@
+"""Stress tests of accounts: every scenario in each of its three applications, one row each, failures included."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from os import PathLike
+from typing import TYPE_CHECKING
+
+from collatrisk.base.errors import CollatriskError
+from collatrisk.base.validation import Problems
+from collatrisk.collateral import Account, Loan, Terms
+from collatrisk.market.clock import Clock
+from collatrisk.scenarios import Proxy, Scenario, load_catalogue, load_scenario
+from collatrisk.study.stress_cells import COLUMNS, Cells, Priced, Row, blank_row, priced_accounts
+from collatrisk.study.stress_rows import error_row, model_rows, replay_row, shock_row
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from collatrisk.simulation.model import MarketModel
+
+ScenarioLike = str | PathLike[str] | Scenario
+
+
+def stress(
+    account: Account | Loan | Sequence[Account | Loan],
+    scenarios: ScenarioLike | Sequence[ScenarioLike] | None = None,
+    terms: Terms | None = None,
+    *,
+    model: MarketModel | None = None,
+    prices: pd.DataFrame | None = None,
+    n_paths: int = 20_000,
+    horizon_days: float = 30.0,
+    seed: int = 0,
+    clock: Clock | str | None = None,
+    proxies: Sequence[Proxy] | None = None,
+    executor: Executor | None = None,
+) -> pd.DataFrame:
+    """Apply scenarios to accounts: as an instantaneous shock, as a stressed model, as a replay of history.
+
+    Parameters
+    ----------
+    account : one or many. A `Loan` starts at the model's spot, else at the last prices, else at one per unit; an
+        `Account` counts units and needs a price from the model or the prices.
+    scenarios : ids of the catalogue, paths of TOML files or `Scenario` objects; None (or ``"all"``): the catalogue.
+    terms : `Terms()` by default.
+    model : with it, every scenario that has a stressed-model block is simulated as well.
+    prices : with them, every scenario that has a replay window is replayed as well.
+    n_paths, horizon_days, seed : of the simulations. All scenarios share the seed: rows do not differ by chance.
+    clock : of shocks and replays; by default the model's, else that of the prices, else ``"24/7"``.
+    proxies : rules for assets that a scenario does not name; None: the table that ships with the catalogue.
+    executor : any `concurrent.futures.Executor`; results do not depend on it.
+
+    Returns
+    -------
+    DataFrame, one row a scenario x application x account, in that order. Columns:
+
+    - ``scenario, title, kind, application`` (``"shock"``, ``"model"``, ``"replay"``), ``account``
+    - ``status``: ``"ok"``, ``"not applicable"`` (the scenario has no such block), ``"refused"`` (it says nothing about
+      an asset, the window is not in the prices, an account cannot be priced) or ``"failed"`` (unexpected); ``reason``
+      says why where it is not ok, and every number of the row is NaN.
+    - ``applied``: each shock and whether it is named or follows which proxy; or what was done to the model.
+    - ``n_paths, horizon_days``
+    - ``collateral_before, collateral_after, collateral_change`` (a fraction, a fall is negative),
+      ``health_factor_before, health_factor_after``, before any call or sale: at the shocked prices; at the lowest of
+      the replayed window; under the model the mean of the worst 1 % of collateral values at the horizon and the 1 %
+      quantile of the lowest health factor on a path. ``after_is`` says which.
+    - ``margin_called, liquidated, shortfall_probability`` with ``_low`` and ``_high`` (95 %): probabilities under the
+      model, 0 or 1 under a shock or a replay (unless cures are drawn)
+    - ``shortfall, debt_repaid`` with ``_low`` and ``_high``: means, in the account's currency.
+
+    Raises
+    ------
+    InputError : no account, or a scenario that cannot be read. What goes wrong in a cell is a row, not an error.
+    """
+    import pandas as pd
+
+    accounts = (account,) if isinstance(account, (Account, Loan)) else tuple(account)
+    problems = Problems("stress")
+    problems.check(bool(accounts), "account", [], "at least one account or loan is needed", "give one")
+    for i, item in enumerate(accounts):
+        known = isinstance(item, (Account, Loan))
+        problems.check(known, f"account[{i}]", item, "must be an Account or a Loan", "build one")
+    problems.raise_if_any()
+    chosen = _chosen(scenarios)
+    priced = priced_accounts(accounts, model, prices)
+    cells = Cells(priced, terms or Terms(), model, prices, n_paths, horizon_days, seed, clock, proxies, executor)
+    rows = [row for scenario in chosen for row in _scenario_rows(cells, scenario)]
+    return pd.DataFrame([row.values for row in rows], columns=list(COLUMNS))
+
+
+def _chosen(scenarios: ScenarioLike | Sequence[ScenarioLike] | None) -> tuple[Scenario, ...]:
+    if scenarios is None or scenarios == "all":
+        return tuple(load_catalogue().values())
+    names = (scenarios,) if isinstance(scenarios, (str, PathLike, Scenario)) else tuple(scenarios)
+    problems = Problems("stress")
+    found = []
+    for name in names:
+        try:
+            found.append(load_scenario(name))
+        except CollatriskError as error:
+            problems.found.extend(error.problems)
+    problems.raise_if_any()
+    return tuple(found)
+
+
+def _scenario_rows(cells: Cells, scenario: Scenario) -> list[Row]:
+    """Shock of every account, then the stressed model, then the replay; each only where it was asked for."""
+    rows = [_guarded(shock_row, "shock", cells, scenario, priced) for priced in cells.accounts]
+    if cells.model is not None:
+        rows += _guarded_model(cells, scenario)
+    if cells.prices is not None:
+        rows += [_guarded(replay_row, "replay", cells, scenario, priced) for priced in cells.accounts]
+    return rows
+
+
+def _guarded(
+    work: Callable[[Cells, Scenario, Priced, Row], Row],
+    application: str,
+    cells: Cells,
+    scenario: Scenario,
+    priced: Priced,
+) -> Row:
+    """The row of one cell, whatever happens in it."""
+    row = blank_row(priced, scenario, application)
+    try:
+        return work(cells, scenario, priced, row)
+    except Exception as error:
+        return error_row(row, error)
+
+
+def _guarded_model(cells: Cells, scenario: Scenario) -> list[Row]:
+    try:
+        return model_rows(cells, scenario)
+    except Exception as error:
+        rows = [blank_row(priced, scenario, "model") for priced in cells.accounts]
+        return [error_row(row, error) if row.status == "ok" else row for row in rows]
