@@ -17,13 +17,11 @@ from numpy.typing import NDArray
 from collatrisk.kernels.random import MIXING_SLOT, fill_normals, fill_uniforms
 from collatrisk.kernels.special import exp
 
-CHUNK = 256
+CHUNK = 512
 
 LINEAR = 0  # innovation = scale * score
 EVEN = 1  # cubic segments of equal width in |score|
 OCTAVE = 2  # cubic segments in 1 + |score|, 2**k of them to each power of two
-
-_52 = np.int64(52)
 
 
 class PathInputs(NamedTuple):
@@ -40,7 +38,8 @@ class PathInputs(NamedTuple):
     alpha, gamma, beta : (d, K), nearest lag first. residuals, variances : (d, K), the start, oldest first.
     mixed : True for a t copula. mixing : (2 m, 4) cubic segments of sqrt(nu / chi2) in the normal score g,
         `mixing_scale` segments to a unit. conditional : (nu - 2) / nu, so that h * conditional * nu / chi2 has mean h.
-    law : int64 (d,) LINEAR, EVEN or OCTAVE. scale : (d,) factor or segments to a unit. shift : int64 (d,) bits to drop.
+    law : int64 (d,) LINEAR, EVEN or OCTAVE. scale : (d,) factor, or segments to a unit.
+    power : int64 (d,) 2**power segments to an octave.
     offset, segments : int64 (d,) first row and rows a side in `cubics` (n, 4), coefficients from the constant up.
     jump_probability : (J,) a step. jump_size : (J, d) added to log prices.
     """
@@ -65,7 +64,7 @@ class PathInputs(NamedTuple):
     conditional: float
     law: NDArray[np.int64]
     scale: NDArray[np.float64]
-    shift: NDArray[np.int64]
+    power: NDArray[np.int64]
     offset: NDArray[np.int64]
     segments: NDArray[np.int64]
     cubics: NDArray[np.float64]
@@ -108,28 +107,49 @@ def _add_four_rows(factors, a, b, c, d, row):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def interpolate_even(cubics, scale, x, out):  # type: ignore[no-untyped-def]
-    """Piecewise cubics with `scale` segments to a unit of |x|; the second half of the rows serves x < 0."""
+def interpolate_even(cubics, scale, x, rows):  # type: ignore[no-untyped-def]
+    """Piecewise cubics with `scale` segments to a unit of |x|; the second half of the rows serves x < 0.
+
+    Parameters
+    ----------
+    cubics : (2 m, 4). x : float64 (n,), overwritten by the result. rows : int64 (n,), scratch.
+    """
     segments = np.int64(cubics.shape[0] // 2)
     for n in range(x.size):
         s = abs(x[n]) * scale
-        row = min(np.int64(s), segments - 1)
-        t = s - row
-        row += segments if x[n] < 0.0 else 0
-        out[n] = cubics[row, 0] + t * (cubics[row, 1] + t * (cubics[row, 2] + t * cubics[row, 3]))
+        row = min(np.floor(s), np.float64(segments - 1))
+        rows[n] = np.int64(row) + (segments if x[n] < 0.0 else 0)
+        x[n] = s - row
+    _evaluate(cubics, rows, x)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def interpolate_octaves(cubics, shift, x, out):  # type: ignore[no-untyped-def]
-    """Piecewise cubics in s = 1 + |x|, segments named by the leading bits of s; the second half serves x < 0."""
+def interpolate_octaves(cubics, power, x, rows):  # type: ignore[no-untyped-def]
+    """Piecewise cubics in s = 1 + |x|, 2**power segments to a doubling of s, named by its leading bits.
+
+    Parameters
+    ----------
+    cubics, x, rows : as in `interpolate_even`.
+    """
     segments = np.int64(cubics.shape[0] // 2)
-    first = np.int64(1023) << (_52 - shift)
+    shift = np.int64(52) - power
+    first = np.int64(1023) << np.int64(power)
     for n in range(x.size):
         s = 1.0 + abs(x[n])
         row = min((np.float64(s).view(np.int64) >> shift) - first, segments - 1)
-        t = s - np.int64((row + first) << shift).view(np.float64)
-        row += segments if x[n] < 0.0 else 0
-        out[n] = cubics[row, 0] + t * (cubics[row, 1] + t * (cubics[row, 2] + t * cubics[row, 3]))
+        rows[n] = row + (segments if x[n] < 0.0 else 0)
+        x[n] = s - np.int64((row + first) << shift).view(np.float64)
+    _evaluate(cubics, rows, x)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _evaluate(cubics, rows, x):  # type: ignore[no-untyped-def]
+    """The cubic of each row at its local variable, in place. Unsigned indices spare the test for negative ones."""
+    for n in range(x.size):
+        row = np.uint64(rows[n])
+        t = x[n]
+        c2 = cubics[row, np.uint64(2)] + t * cubics[row, np.uint64(3)]
+        x[n] = cubics[row, np.uint64(0)] + t * (cubics[row, np.uint64(1)] + t * c2)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -183,36 +203,36 @@ def _write_variances(factor, h, mixing, out):  # type: ignore[no-untyped-def]
         out[n] = h[n] * (factor * (mixing[n] * mixing[n]))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _draw_pair(inputs, first, pair, score, scores, mixing):  # type: ignore[no-untyped-def]
-    """Correlated scores (2, d, n) and mixing variables (2, n) of steps 2 `pair` and 2 `pair` + 1; `score`: scratch."""
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
+def _draw_pair(inputs, first, pair, scores, mixing, rows):  # type: ignore[no-untyped-def]
+    """Correlated scores (2, d, n) and mixing variables (2, n) of the steps 2 `pair` and 2 `pair` + 1."""
     assets = scores.shape[1]
     for i in range(assets):
         fill_normals(inputs.key, first, pair, i, scores[0, i], scores[1, i])
     if inputs.mixed:
-        fill_normals(inputs.key, first, pair, MIXING_SLOT, score[0], score[1])
+        fill_normals(inputs.key, first, pair, MIXING_SLOT, mixing[0], mixing[1])
     for half in range(2):
         if inputs.correlated:
             correlate(inputs.lower, scores[half])
         if inputs.mixed:
-            interpolate_even(inputs.mixing, inputs.mixing_scale, score[half], mixing[half])
+            interpolate_even(inputs.mixing, inputs.mixing_scale, mixing[half], rows)
             for i in range(assets):
                 _multiply(mixing[half], scores[half, i])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _innovate(inputs, i, row):  # type: ignore[no-untyped-def]
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
+def _innovate(inputs, i, row, rows):  # type: ignore[no-untyped-def]
     """Scores of asset i to innovations of its own law, in place."""
     cubics = inputs.cubics[inputs.offset[i] : inputs.offset[i] + 2 * inputs.segments[i]]
     if inputs.law[i] == EVEN:
-        interpolate_even(cubics, inputs.scale[i], row, row)
+        interpolate_even(cubics, inputs.scale[i], row, rows)
     elif inputs.law[i] == OCTAVE:
-        interpolate_octaves(cubics, inputs.shift[i], row, row)
+        interpolate_octaves(cubics, inputs.power[i], row, rows)
     elif inputs.scale[i] != 1.0:
         _scale_row(inputs.scale[i], row)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def _advance_variance(inputs, i, step, e, h):  # type: ignore[no-untyped-def]
     """The variance of this step into h[slot]; e and h (K, n) are rings whose slot `step` mod K holds the oldest lag."""
     lags = h.shape[0]
@@ -226,7 +246,7 @@ def _advance_variance(inputs, i, step, e, h):  # type: ignore[no-untyped-def]
         _add_lag(inputs.alpha[i, k], inputs.gamma[i, k], inputs.beta[i, k], e[lagged], h[lagged], h[slot])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def _step_asset(inputs, i, step, innovations, mixing, e, h, log_price, step_variance):  # type: ignore[no-untyped-def]
     """One step of one asset: variance, residual, log price, and the step's variance for the bridge."""
     slot = step % h.shape[0]
@@ -237,7 +257,7 @@ def _step_asset(inputs, i, step, innovations, mixing, e, h, log_price, step_vari
     _write_variances(inputs.conditional, h[slot], mixing, step_variance)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def _add_jumps(inputs, first, step, uniforms, log_price):  # type: ignore[no-untyped-def]
     """Every jump that arrives in this step moves all of its assets."""
     for jump in range(inputs.jump_probability.size):
@@ -252,9 +272,10 @@ def _simulate_chunk(inputs, first, low, high, prices, step_variance):  # type: i
     """Paths `first`, ... into the columns `low` to `high` - 1 of the block."""
     steps, assets, _ = step_variance.shape
     lags = inputs.residuals.shape[1]
-    score = np.empty((2, high - low))
     scores = np.empty((2, assets, high - low))
     mixing = np.ones((2, high - low))
+    uniforms = np.empty(high - low)
+    rows = np.empty(high - low, dtype=np.int64)
     e = np.empty((assets, lags, high - low))
     h = np.empty((assets, lags, high - low))
     log_price = np.zeros((assets, high - low))
@@ -266,9 +287,9 @@ def _simulate_chunk(inputs, first, low, high, prices, step_variance):  # type: i
     for step in range(steps):
         half = step % 2
         if half == 0:
-            _draw_pair(inputs, first, step // 2, score, scores, mixing)
+            _draw_pair(inputs, first, step // 2, scores, mixing, rows)
         for i in range(assets):
-            _innovate(inputs, i, scores[half, i])
+            _innovate(inputs, i, scores[half, i], rows)
             _step_asset(
                 inputs,
                 i,
@@ -280,7 +301,7 @@ def _simulate_chunk(inputs, first, low, high, prices, step_variance):  # type: i
                 log_price[i],
                 step_variance[step, i, low:high],
             )
-        _add_jumps(inputs, first, step, score[0], log_price)
+        _add_jumps(inputs, first, step, uniforms, log_price)
         for i in range(assets):
             _write_prices(inputs.spot[i], log_price[i], prices[step + 1, i, low:high])
 

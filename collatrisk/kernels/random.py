@@ -81,31 +81,38 @@ def uniform(key, path, step, slot):  # type: ignore[no-untyped-def]
     return unit(w0, w1)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def normal_pair(c0, c1, c2, c3, key):  # type: ignore[no-untyped-def]
-    """Two independent standard normals of one counter (Box and Muller 1958); |z| <= 8.58."""
-    w0, w1, w2, w3 = philox(c0, c1, c2, c3, key)
-    radius = math.sqrt(-2.0 * log(unit(w0, w1)))
-    sine, cosine = sin_cos_turns(unit(w2, w3))
-    return radius * cosine, radius * sine
-
-
 @njit(cache=True, nogil=True, error_model="numpy")
 def fill_normals(key, first_path, pair, slot, even, odd):  # type: ignore[no-untyped-def]
     """Fill two rows with the normals of consecutive paths at steps 2 `pair` and 2 `pair` + 1.
+
+    The transform of Box and Muller (1958) of the two uniforms of one counter, so |z| <= 8.58.
 
     Parameters
     ----------
     key, slot : as in `uniform`. first_path : int, the path of element 0. pair : int, half the step.
     even, odd : float64 (n,), overwritten.
     """
-    key = np.uint64(key)
-    first = np.uint64(first_path)
-    c2 = np.uint64(pair)
-    c3 = np.uint64(slot)
-    for i in range(even.size):
+    _fill_unit_pairs(np.uint64(key), np.uint64(first_path), np.uint64(pair), np.uint64(slot), even, odd)
+    _box_muller(even, odd)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _fill_unit_pairs(key, first, c2, c3, a, b):  # type: ignore[no-untyped-def]
+    for i in range(a.size):
         path = first + np.uint64(i)
-        even[i], odd[i] = normal_pair(path & _MASK32, path >> _32, c2, c3, key)
+        w0, w1, w2, w3 = philox(path & _MASK32, path >> _32, c2, c3, key)
+        a[i] = unit(w0, w1)
+        b[i] = unit(w2, w3)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _box_muller(a, b):  # type: ignore[no-untyped-def]
+    """Uniforms to normals in place; a pass of its own leaves the registers to one polynomial set."""
+    for i in range(a.size):
+        radius = math.sqrt(-2.0 * log(a[i]))
+        sine, cosine = sin_cos_turns(b[i])
+        a[i] = radius * cosine
+        b[i] = radius * sine
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -100,7 +100,7 @@ def _laws(marginals: tuple[Marginal, ...], copula_nu: float | None) -> dict[str,
     from collatrisk.kernels.paths import EVEN, LINEAR, OCTAVE
 
     size = len(marginals)
-    law, shift, offset, segments = (np.zeros(size, dtype=np.int64) for _ in range(4))
+    law, power, offset, segments = (np.zeros(size, dtype=np.int64) for _ in range(4))
     scale = np.ones(size)
     tables: dict[tuple[str, float, float], tuple[CubicTable, int]] = {}
     stacked = [_NO_CUBICS]
@@ -116,9 +116,9 @@ def _laws(marginals: tuple[Marginal, ...], copula_nu: float | None) -> dict[str,
             stacked.append(table.cubics)
         table, offset[i] = tables[shape]
         law[i] = OCTAVE if table.octaves else EVEN
-        scale[i], shift[i], segments[i] = float(2**table.power), 52 - table.power, table.segments
+        scale[i], power[i], segments[i] = float(2**table.power), table.power, table.segments
     cubics = np.ascontiguousarray(np.concatenate(stacked))
-    return {"law": law, "scale": scale, "shift": shift, "offset": offset, "segments": segments, "cubics": cubics}
+    return {"law": law, "scale": scale, "power": power, "offset": offset, "segments": segments, "cubics": cubics}
 
 
 def _linear_scale(marginal: Marginal, copula_nu: float | None) -> float | None:
