@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import special
 
 from collatrisk.base.errors import DataError
-from collatrisk.base.findings import Finding
+from collatrisk.base.findings import Finding, Severity
 from collatrisk.base.validation import Problems
 from collatrisk.volatility.distributions import Array
 from collatrisk.volatility.estimate import Optimum
@@ -47,7 +48,11 @@ def checked_returns(returns: object, spec: VolatilitySpec) -> tuple[str, Array]:
         values.size >= least, name, f"{values.size} returns", f"must hold at least {least}", "give more data"
     )
     problems.raise_if_any()
-    spread, size = float(np.std(values)), float(np.max(np.abs(values)))
+    size = float(np.max(np.abs(values)))
+    rule = "must be small enough to be squared" if size > 1.0 else "must be large enough to be squared"
+    problems.check(size == 0.0 or 1e-100 < size < 1e100, name, f"up to {size:g}", rule, "check the unit of the returns")
+    problems.raise_if_any()
+    spread = float(np.std(values))
     rule = "must vary: a constant series has no volatility to estimate"
     problems.check(
         spread > 1e-10 * size, name, f"all about {values[0]:g}", rule, "leave the asset out or mend its prices"
@@ -158,8 +163,9 @@ def _bound_findings(likelihood: Likelihood, optimum: Optimum) -> list[Finding]:
         letter = label.partition("[")[0]
         value = float(np.sign(rows[row].sum()) * limits[row])
         text = f"{label} is on its bound {value:g}; its standard error is not defined there"
-        severity = "info" if letter in {"alpha", "gamma", "beta"} and value == 0.0 else "warning"
-        found.append(Finding("parameter-on-bound", severity, label, f"{text}; a simpler spec may do"))  # type: ignore[arg-type]
+        harmless = letter in {"alpha", "gamma", "beta"} and value == 0.0
+        severity: Severity = "info" if harmless else "warning"
+        found.append(Finding("parameter-on-bound", severity, label, f"{text}; a simpler spec may do"))
     return found
 
 
@@ -196,17 +202,19 @@ def _as_numbers(returns: object, name: str, problems: Problems) -> Array:
     try:
         if raw.dtype.kind != "O":
             raise TypeError
-        return np.array([[math.nan if v is None or v is pd.NA else _number(v)] for v in raw.ravel()]).reshape(raw.shape)
+        return np.array([_number(value) for value in raw.ravel()], dtype=np.float64).reshape(raw.shape)
     except (TypeError, ValueError):
         first = raw.ravel()[0] if raw.size else raw
         problems.add(name, first, f"must hold numbers, not {raw.dtype}", "give log returns as float64 (log_returns)")
         return np.empty(0)
 
 
-def _number(value: object) -> float:
+def _number(value: Any) -> float:
+    if value is None or value is pd.NA:
+        return math.nan
     if isinstance(value, str | bytes | bool):
         raise TypeError
-    return float(value)  # type: ignore[arg-type]
+    return float(value)
 
 
 def _where(returns: object, bad: Array) -> str:

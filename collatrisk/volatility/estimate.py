@@ -162,7 +162,7 @@ def _ascent(likelihood: Likelihood, theta: Array, scores: Array, near: bool) -> 
         else:
             direction, decrement = _newton((scores @ free).T @ (scores @ free), free.T @ gradient)
         step = free @ direction
-        blocked = touching & (rows @ (step / np.abs(step / unit).max(initial=1e-300)) < -1e-9 * np.abs(rows @ unit))
+        blocked = touching & (rows @ step < -1e-9 * (np.abs(rows) @ np.abs(step)))
         blocked[list(active)] = False
         if not blocked.any():
             return step, decrement

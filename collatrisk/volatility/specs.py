@@ -139,7 +139,7 @@ def spec_from_dict(data: Mapping[str, Any]) -> VolatilitySpec:
     problems.check(is_table, "volatility", data, "must be a table with a kind", "give {kind = 'garch'}, for example")
     problems.raise_if_any()
     kind = data.get("kind", "garch")
-    problems.choice("kind", kind, _FIELDS)
+    problems.choice("kind", kind, tuple(_FIELDS))
     problems.raise_if_any()
     fields = {name: value for name, value in data.items() if name != "kind"}
     problems.known("field", fields, _FIELDS[kind])
