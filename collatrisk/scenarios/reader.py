@@ -192,7 +192,7 @@ def _parse_toml(text: str, title: str) -> dict[str, Any]:
 
 @lru_cache(maxsize=1)
 def load_catalogue() -> Mapping[str, Scenario]:
-    """The scenarios that ship with the package, by id: crypto events, traditional ones (``t-``), hypothetical (``h-``)."""
+    """The scenarios that ship with the package, by id: crypto events, traditional (``t-``), hypothetical (``h-``)."""
     folder = files("collatrisk.scenarios") / "catalogue"
     names = sorted(entry.name for entry in folder.iterdir() if entry.name.endswith(".toml"))
     found = {}

@@ -175,6 +175,18 @@ class Scenario:
             f", nor is what it may follow ({wanted})" if wanted else " and has no proxy rule"
         )
 
+    def unstressed(self, assets: Iterable[str], *, proxies: Sequence[Proxy] | None = None) -> tuple[str, ...]:
+        """The assets about which the stressed-model block says nothing.
+
+        It speaks about an asset whose volatility multiple it names, and about every asset to which the scenario gives
+        a shock: a multiple for all assets is one for all assets of the event, not of the world. A scenario without
+        shocks speaks about all.
+        """
+        scale = None if self.stressed is None else self.stressed.volatility_scale
+        named = scale if isinstance(scale, Mapping) else {}
+        open_ones = [asset for asset in assets if asset not in named]
+        return tuple(self.resolve(open_ones, proxies=proxies).refused) if self.shocks else ()
+
     def source_of(self, number: Number) -> str:
         """The publication or price collection behind a number."""
         return self.sources[number.source]

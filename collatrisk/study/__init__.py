@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         Sizing as Sizing,
         StressPlan as StressPlan,
     )
-    from collatrisk.study.stress import stress as stress
+    from collatrisk.study.stress_table import stress as stress
     from collatrisk.study.study import Study as Study
 
 _HOME = {
@@ -32,7 +32,7 @@ _HOME = {
     "MarketPlan": "spec",
     "Sizing": "spec",
     "StressPlan": "spec",
-    "stress": "stress",
+    "stress": "stress_table",
     "Study": "study",
 }
 

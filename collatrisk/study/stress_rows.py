@@ -98,8 +98,12 @@ def _model_row_before(cells: Cells, scenario: Scenario, priced: Priced) -> Row:
     if scenario.stressed is None:
         return replace(row, status="not applicable", reason="the scenario has no stressed-model block")
     row = replace(row, applied=stressed_text(scenario, cells.model.assets), after_is=_MODEL_AFTER)
-    missing = [asset for asset in priced.account.assets if asset not in cells.model.assets]
-    return spoilt(row, "refused", f"the model does not have {', '.join(missing)}") if missing else row
+    assets = priced.account.assets
+    missing = [asset for asset in assets if asset not in cells.model.assets]
+    if missing:
+        return spoilt(row, "refused", f"the model does not have {', '.join(missing)}")
+    silent = scenario.unstressed(assets, proxies=cells.proxies)
+    return spoilt(row, "refused", f"the scenario says nothing about {', '.join(silent)}") if silent else row
 
 
 def _run(cells: Cells, source: PathSource, accounts: Sequence[Account]) -> Outcomes:
