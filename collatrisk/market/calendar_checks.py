@@ -24,8 +24,11 @@ def check_clock(prices: pd.DataFrame, clock: Clock | str | None) -> tuple[Clock 
     told = any(pattern.kind for pattern in patterns.values())
     findings: list[Finding] = []
     if kind is None and told:
+        mixed = not any(pattern.kind == "unclear" for pattern in patterns.values())
         remedy = "align_prices keeps the common dates; until then no clock fits all assets"
-        findings.append(note("mixed-clocks", "warning", "clock", disagreement, remedy))
+        unclear = "give the clock; are the dates of another time zone, or some weekends missing?"
+        code = "mixed-clocks" if mixed else "unclear-clock"
+        findings.append(note(code, "warning", "clock", disagreement, remedy if mixed else unclear))
     try:
         chosen = resolve_clock(prices, clock)
     except CollatriskError as error:

@@ -122,7 +122,7 @@ def _typed_dates(cells: pd.Series[Any], row_name: Callable[[int], str], subject:
 
 def _naive(subject: str) -> Finding:
     return note(
-        "naive-dates", "info", subject, "the dates have no time zone and are read as UTC", "nothing if they are"
+        "naive-dates", "info", subject, "the dates have no time zone and are read as UTC", "nothing to do if they are"
     )
 
 
@@ -159,6 +159,8 @@ class _Reader:
             if order is None:
                 return {}
             shape, day_first = ("day-first" if order else "month-first"), order
+            rule = f"the dates, such as {next(iter(matches))!r}, are read as {shape}"
+            self.findings.append(note("date-order", "info", self.subject, rule, "nothing to do if that is right"))
         instants = {cell: instant for cell, match in matches.items() if (instant := _instant(match, day_first))}
         bad = self.rows(lambda cell: cell not in instants)
         if bad:

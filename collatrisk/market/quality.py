@@ -180,7 +180,7 @@ def examine(
     else:
         chosen, about_clock = check_clock(prices, clock)
         levels, about_pegs = find_pegs(prices, pegs)
-        mixed = any(finding.code == "mixed-clocks" for finding in about_clock)
+        mixed = any(finding.code in {"mixed-clocks", "unclear-clock"} for finding in about_clock)
         findings += about_clock + check_rows(prices, rows, chosen) + check_missing(prices, rows, mixed=mixed)
         findings += about_pegs + check_series(
             prices, rows, levels, {f.subject for f in already if f.code == "text-column"}

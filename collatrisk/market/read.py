@@ -24,6 +24,7 @@ _DATE_NAMES = frozenset(
     {"date", "dates", "datetime", "date_utc", "date_time", "datetime_utc", "day", "time", "time_utc", "timestamp", "ts"}
     | {"unix", "open_time", "open_time_utc", "close_time", "index"}
 )
+_ROW_NAMES = frozenset({"", "id", "no", "nr", "#", "row", "unnamed:_0"})
 _ASSET_NAMES = ("asset", "symbol", "ticker", "instrument", "security", "coin", "name", "pair")
 _SURE_ASSET_NAMES = _ASSET_NAMES[:4]
 _PRICE_NAMES = ("close", "price", "close_price", "closing_price", "last", "px_last", "settle", "adj_close", "value")
@@ -99,16 +100,18 @@ def _cells(column: _Column) -> list[str]:
 
 
 def _split_date(table: Table, findings: list[Finding]) -> tuple[_Column, list[_Column]]:
-    """The date column and the others: the first column, unless another one is named as a date and it is not."""
+    """The date column and the others: the first column, unless it holds no dates and one named as a date does.
+
+    A name is not enough: TS, DAY and TIME are tickers too, and columns of prices stay assets.
+    """
     columns = [_Column(name, cells) for name, cells in zip(table.names, table.columns, strict=True)]
-    dated = [k for k, column in enumerate(columns) if _plain(column.name) in _DATE_NAMES]
-    # A first column with a name of its own kind ("day of <x>") still is the date: only a known name elsewhere beats it.
-    first = 0 if not dated else dated[0]
+    dated = [k for k, column in enumerate(columns) if _plain(column.name) in _DATE_NAMES and _holds_dates(column)]
+    first = 0 if not dated or _holds_dates(columns[0]) else dated[0]
     rest: list[_Column] = []
     for k, column in enumerate(columns):
         if k == first:
             continue
-        numbered = k == 0 and not column.name and first > 0
+        numbered = k == 0 and _plain(column.name) in _ROW_NAMES and first > 0
         if k in dated or numbered or (not column.name and not any(_cells(column))):
             rule = f"column {k + 1} ({column.name!r}) is not read as an asset: it is a date, a row number or empty"
             findings.append(note("ignored-column", "info", column.name or "column", rule, "remove it to silence this"))
@@ -124,6 +127,12 @@ def _split_date(table: Table, findings: list[Finding]) -> tuple[_Column, list[_C
         problems.add("header", ", ".join(table.names), rule, "add a first line such as date,BTC,ETH")
     problems.raise_if_any()
     return _Column(columns[first].name or INDEX_NAME, columns[first].cells), rest
+
+
+def _holds_dates(column: _Column) -> bool:
+    if not isinstance(column.cells, list) and pd.api.types.is_datetime64_any_dtype(column.cells.dtype):
+        return True
+    return any(looks_like_date(cell) for cell in _cells(column)[:20])
 
 
 def _is_number(text: str) -> bool:

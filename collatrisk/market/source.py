@@ -167,7 +167,7 @@ def _drop_preamble(records: list[tuple[int, list[str]]], findings: list[Finding]
     while first < len(records) - 1:
         record = records[first][1]
         title = usual > 1 and sum(bool(cell.strip()) for cell in record) == 1 and bool(record[0].strip())
-        if not record[0].lstrip().startswith("#") and not (title and len(records[first + 1][1]) > len(record)):
+        if not record[0].lstrip().startswith("#") and not title:
             break
         first += 1
     if first:
