@@ -29,10 +29,10 @@ def running_minimum(  # type: ignore[no-untyped-def]
     Parameters
     ----------
     prices : float64 (>= last horizon + 1, n_assets, n_paths), currency per unit.
-    variance : float64 (>= last horizon, n_assets, n_paths), of the log-return steps; read only where `bridged`.
-    correlation : float64 (n_assets, n_assets), of the steps; read only where `bridged`.
+    variance : float64 (>= last horizon, n_assets, n_paths), of the log-return steps; read only if any is `bridged`.
+    correlation : float64 (n_assets, n_assets), of the steps; read only if any is `bridged`.
     first_path : int, index of path 0 in the whole source. bridge_key : uint64, the key of Purpose.BRIDGE.
-    bridged : bool, whether the minimum within each step is sampled.
+    bridged : bool (n_mixes,), whether the minimum within each step is sampled; where not, ends of steps count.
     coefficients : float64 (n_mixes, n_assets), weight x liquidation threshold. cash : float64 (n_mixes,), the same.
     growth : float64, of the debt in a step.
     horizons : int64 (n_horizons,), ascending steps >= 0.
@@ -46,6 +46,7 @@ def running_minimum(  # type: ignore[no-untyped-def]
     """
     n_mixes, n_assets = coefficients.shape
     n_steps = horizons[-1]
+    any_bridged = bridged.any()
     used, n_used = _used_assets(coefficients)
     before = np.empty((n_assets, LANES))
     now = np.empty((n_assets, LANES))
@@ -70,11 +71,11 @@ def running_minimum(  # type: ignore[no-untyped-def]
                 discount /= growth
                 before, now = now, before
                 _load_relative(prices, t, first, width, now)
-                if bridged:
+                if any_bridged:
                     _load_step(variance[t - 1], bridge_key, first_path + first, t, first, width, spread, twice_log)
                 for m in range(n_mixes):
                     _mix_ratio(coefficients[m], cash[m], used[m], n_used[m], now, end)
-                    if bridged:
+                    if bridged[m]:
                         _mix_variance(
                             coefficients[m], used[m], n_used[m], before, ratio[m], spread, correlation, share,
                             step_variance,

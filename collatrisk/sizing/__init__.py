@@ -2,5 +2,6 @@
 
 from collatrisk.sizing.haircut import haircut, haircuts
 from collatrisk.sizing.mixes import compare_mixes, max_ltv, max_ltvs
+from collatrisk.sizing.threshold import liquidation_threshold
 
-__all__ = ["compare_mixes", "haircut", "haircuts", "max_ltv", "max_ltvs"]
+__all__ = ["compare_mixes", "haircut", "haircuts", "liquidation_threshold", "max_ltv", "max_ltvs"]

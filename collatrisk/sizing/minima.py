@@ -60,12 +60,17 @@ class Minima:
 
         block = self.source.read(first, last)
         correlation = self.source.correlation
-        bridged = self.bridge and block.step_variance is not None and correlation is not None
+        known = self.bridge and block.step_variance is not None
+        bridged = np.full(len(self.cash), known)
+        if correlation is None:
+            # A single asset needs no correlation; several cannot do without.
+            bridged &= np.count_nonzero(self.coefficients, axis=1) <= 1
+            correlation = np.eye(len(self.source.assets))
         out = np.empty((len(self.cash), len(self.horizons), block.n_paths))
         running_minimum(
             block.prices,
-            block.step_variance if bridged else np.empty((0, 0, 0)),
-            np.ascontiguousarray(correlation) if bridged else np.empty((0, 0)),
+            np.empty((0, 0, 0)) if block.step_variance is None else block.step_variance,
+            np.ascontiguousarray(correlation),
             first,
             stream_key(self.source.seed, Purpose.BRIDGE),
             bridged,
