@@ -261,3 +261,85 @@ def ledoit_wolf_constant_correlation(scores):
             with_j = sum((z[t][j] ** 2 - s[j][j]) * (z[t][i] * z[t][j] - s[i][j]) for t in range(n)) / n
             rho += average / 2 * (math.sqrt(s[j][j] / s[i][i]) * with_i + math.sqrt(s[i][i] / s[j][j]) * with_j)
     return max(0.0, min(1.0, (pi - rho) / gamma / n)), np.array(s), np.array(target)
+
+
+def philox_words(counter, key):
+    """Twin of `kernels.random.philox`: Philox4x32-10 as in Salmon et al. (2011), with Python's whole numbers."""
+    mask = 0xFFFFFFFF
+    x0, x1, x2, x3 = counter
+    k0, k1 = key & mask, key >> 32
+    for _ in range(10):
+        p, q = 0xD2511F53 * x0, 0xCD9E8D57 * x2
+        x0, x1, x2, x3 = (q >> 32) ^ x1 ^ k0, q & mask, (p >> 32) ^ x3 ^ k1, p & mask
+        k0, k1 = (k0 + 0x9E3779B9) & mask, (k1 + 0xBB67AE85) & mask
+    return x0, x1, x2, x3
+
+
+def draw_uniforms(key, path, step, slot):
+    """The two uniforms of one counter: (k + 1/2) / 2**52 with k the leading 52 bits of each half of the words."""
+    words = philox_words((path & 0xFFFFFFFF, path >> 32, step, slot), int(key))
+    halves = (words[0] << 32 | words[1], words[2] << 32 | words[3])
+    return tuple(((half >> 12) + 0.5) / 2**52 for half in halves)
+
+
+def draw_normals(key, path, pair, slot):
+    """Twin of `kernels.random.fill_normals` for one path: Box and Muller with the C library's functions."""
+    u, v = draw_uniforms(key, path, pair, slot)
+    radius = math.sqrt(-2.0 * math.log(u))
+    return radius * math.cos(2.0 * math.pi * v), radius * math.sin(2.0 * math.pi * v)
+
+
+def piecewise_cubic(cubics, x, scale=None, power=None):
+    """Twin of `kernels.paths.interpolate_even` (scale given) and `interpolate_octaves` (power given) for one x."""
+    half = len(cubics) // 2
+    if scale is not None:
+        row = min(math.floor(abs(x) * scale), half - 1)
+        t = abs(x) * scale - row
+    else:
+        s = 1.0 + abs(x)
+        octave = math.floor(math.log2(s))
+        row = min((octave << power) + math.floor((s / 2.0**octave - 1.0) * 2**power), half - 1)
+        t = s - 2.0 ** (row >> power) * (1.0 + (row % 2**power) / 2**power)
+    c0, c1, c2, c3 = cubics[row if x >= 0 else row + half]
+    return c0 + c1 * t + c2 * t**2 + c3 * t**3
+
+
+def simulate_path(inputs, path, n_steps):
+    """Twin of `kernels.paths.simulate_block` for one path: prices (n_steps + 1, d) and variances (n_steps, d)."""
+    d = len(inputs.spot)
+    residuals = [list(row) for row in inputs.residuals]  # oldest first, growing
+    variances = [list(row) for row in inputs.variances]
+    log_price = [0.0] * d
+    prices, step_variances = [list(inputs.spot)], []
+    for step in range(n_steps):
+        half = step % 2
+        normals = [draw_normals(inputs.key, path, step // 2, i)[half] for i in range(d)]
+        mixing = 1.0
+        if inputs.mixed:
+            g = draw_normals(inputs.key, path, step // 2, 1 << 16)[half]
+            mixing = piecewise_cubic(inputs.mixing, g, scale=inputs.mixing_scale)
+        step_variances.append([])
+        for i in range(d):
+            score = mixing * sum(inputs.lower[i, j] * normals[j] for j in range(i + 1))
+            cubics = inputs.cubics[inputs.offset[i] : inputs.offset[i] + 2 * inputs.segments[i]]
+            if inputs.law[i] == 0:
+                z = inputs.scale[i] * score
+            elif inputs.law[i] == 1:
+                z = piecewise_cubic(cubics, score, scale=inputs.scale[i])
+            else:
+                z = piecewise_cubic(cubics, score, power=int(inputs.power[i]))
+            h = inputs.omega[i]
+            for k in range(inputs.alpha.shape[1]):
+                e = residuals[i][-1 - k]
+                h += (inputs.alpha[i, k] + (inputs.gamma[i, k] if e < 0 else 0.0)) * e * e
+                h += inputs.beta[i, k] * variances[i][-1 - k]
+            e = math.sqrt(h) * z
+            residuals[i].append(e)
+            variances[i].append(h)
+            log_price[i] += inputs.mean[i] + inputs.variance_drift * h + e
+            step_variances[-1].append(h * inputs.conditional * mixing**2)
+        for j, arrival in enumerate(inputs.jump_probability):
+            if draw_uniforms(inputs.jump_key, path, step, j)[0] < arrival:
+                log_price = [x + inputs.jump_size[j, i] for i, x in enumerate(log_price)]
+        prices.append([inputs.spot[i] * math.exp(log_price[i]) for i in range(d)])
+    return np.array(prices), np.array(step_variances)

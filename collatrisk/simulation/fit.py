@@ -18,7 +18,7 @@ from collatrisk.market.clock import Clock
 from collatrisk.simulation.marginals import Marginal
 from collatrisk.simulation.model import MarketModel
 from collatrisk.simulation.uniforms import MARGINS, Margins, clock_findings, to_uniforms
-from collatrisk.volatility.specs import Garch, VolatilitySpec
+from collatrisk.volatility.specs import ConstantVolatility, Ewma, Garch, VolatilitySpec
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,7 +63,7 @@ def fit_market(
         (crypto and equities) need an explicit choice; they are then fitted on common dates, with a finding.
     presample : see `fit_volatility`.
     history : ``"common"``: volatilities are fitted on the common dates; ``"own"``: each on all of its asset's own
-        prices up to the last common date. The dependence is on common dates always.
+        prices up to the last common date (assets of one clock only). The dependence is on common dates always.
     margins : ``"law"``: uniforms by the fitted law of the innovations, with a finding where they are not uniform;
         ``"ranks"``: by ranks, which no wrong law can bend (Genest, Ghoudi and Rivest 1995).
     source : where the prices come from, for the provenance.
@@ -92,8 +92,7 @@ def fit_market(
     returns = log_returns(aligned)
     series = {asset: returns[asset] for asset in specs}
     if history == "own":
-        known = ordered_prices(prices, _TITLE).loc[: aligned.index[-1]]
-        series = {asset: log_returns(known[[asset]].dropna())[asset] for asset in specs}
+        series = _own_returns(ordered_prices(prices, _TITLE).loc[: aligned.index[-1]])
     fits = _fit_each(series, specs, presample)
     dates = {asset: one.index for asset, one in series.items()}
     uniforms, transformed = to_uniforms(fits, dates, returns.index, margins)
@@ -120,7 +119,7 @@ def fit_market(
         marginals=tuple(_marginal(asset, fit) for asset, fit in fits.items()),
         dependence=joint,
         provenance=texts,
-        findings=(*alignment, *clock_findings(prices, aligned, used_clock), *transformed),
+        findings=(*alignment, *clock_findings(aligned, used_clock), *transformed),
     )
 
 
@@ -155,8 +154,28 @@ def _spec_of_each(
                 chosen[asset] = spec
     else:
         chosen = dict.fromkeys(assets, volatility)
+    wrong = [(asset, spec) for asset, spec in chosen.items() if not isinstance(spec, Garch | Ewma | ConstantVolatility)]
+    for asset, bad in wrong if isinstance(volatility, Mapping) else wrong[:1]:
+        name = f"volatility[{asset}]" if isinstance(volatility, Mapping) else "volatility"
+        problems.add(name, bad, "must be a Garch, an Ewma or a ConstantVolatility", "give Garch(), for example")
     problems.raise_if_any()
     return chosen
+
+
+def _own_returns(prices: pd.DataFrame) -> dict[str, pd.Series]:
+    """Each asset's returns between its own prices."""
+    from collatrisk.market.patterns import asset_patterns, common_kind
+    from collatrisk.market.returns import log_returns
+
+    patterns = asset_patterns(prices)
+    kind, disagreement = common_kind(patterns)
+    agree = kind is not None or not any(pattern.kind for pattern in patterns.values())
+    problems = Problems(_TITLE)
+    # A Monday's return would span the weekend for one asset and a day for another.
+    rule = f"'own' needs assets of one clock ({disagreement})"
+    problems.check(agree, "history", "own", rule, "use history='common'")
+    problems.raise_if_any()
+    return {str(asset): log_returns(prices[[asset]].dropna())[asset] for asset in prices.columns}
 
 
 def _fit_each(

@@ -88,20 +88,20 @@ def _law_findings(asset: str, fit: VolatilityFit, law: FloatArray, margins: Marg
     return findings
 
 
-def clock_findings(prices: pd.DataFrame, aligned: pd.DataFrame, clock: Clock) -> list[Finding]:
-    """Assets of another clock than the one used, and returns that span more than one of its steps."""
-    from collatrisk.market.frames import ordered_prices
-    from collatrisk.market.patterns import asset_patterns
+def clock_findings(aligned: pd.DataFrame, clock: Clock) -> list[Finding]:
+    """Common dates that do not follow the clock used, and returns that span more than one of its steps."""
+    from collatrisk.market.patterns import asset_patterns, common_kind
 
     findings = []
-    kinds = {asset: found.kind for asset, found in asset_patterns(ordered_prices(prices, "fit_market")).items()}
-    others = {asset: kind for asset, kind in kinds.items() if kind not in {None, clock.kind}}
-    for asset, kind in others.items():
+    kind, _ = common_kind(asset_patterns(aligned))
+    if kind not in {None, clock.kind}:
         message = (
-            f"prices follow a {kind} pattern but the model's clock is {clock.kind}: returns run between common dates, "
-            "and moves while another market was closed fall into its next step"
+            f"the common dates follow a {kind} pattern but the clock is {clock.kind}: its steps and years do not fit "
+            f"them, and annualised figures are off; use clock={kind!r}"
         )
-        findings.append(Finding("mixed-clocks", "warning", asset, message))
+        findings.append(Finding("clock-mismatch", "warning", "clock", message))
+    if clock.kind == "business" and clock.steps_per_day > 1:
+        return findings  # the session's hours are not known, so neither is a step's end
     places = clock.expected_index(aligned.index[0], aligned.index[-1]).get_indexer(aligned.index)
     spans = np.diff(places[places >= 0])
     if spans.size and spans.max() > 1:
