@@ -223,6 +223,8 @@ def test_fit_refuses_what_is_no_dependence() -> None:
         DependenceFit(GaussianCopula(), NAMES, np.eye(3), nu=5.0)
     with pytest.raises(InputError, match="identity"):
         DependenceFit(Independent(), NAMES, CORRELATION)
+    with pytest.raises(InputError, match="loglikelihood = nan"):
+        DependenceFit(GaussianCopula(), NAMES, np.eye(3), loglikelihood=math.nan)
     with pytest.raises(InputError, match="shape"):
         DependenceFit(GaussianCopula(), NAMES, np.eye(2))
 

@@ -114,6 +114,7 @@ def test_other_marginals() -> None:
         ({"last_residuals": (0.1, 0.2)}, "last_residuals"),
         ({"last_variances": (-1e-4,)}, r"last_variances\[0\]"),
         ({"std_errors": {"nu": math.inf}}, r"std_errors\[nu\]"),
+        ({"loglikelihood": math.nan}, "loglikelihood"),
     ],
 )
 def test_marginal_names_what_is_wrong(changes: dict[str, Any], name: str) -> None:

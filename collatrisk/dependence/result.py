@@ -68,6 +68,11 @@ class DependenceFit:
             object.__setattr__(self, name, _optional(getattr(self, name)))
         problems = Problems("Dependence")
         check_correlation(problems, "correlation", correlation, len(self.assets))
+        if self.nu_std_error is not None:
+            problems.number("nu_std_error", self.nu_std_error, low=0, remedy="None where there is none")
+        if self.loglikelihood is not None:
+            problems.number("loglikelihood", self.loglikelihood, remedy="None where nothing was fitted")
+        problems.number("shrinkage", self.shrinkage, low=0, high=1, remedy="0 without shrinkage")
         if isinstance(self.spec, StudentTCopula):
             problems.number("nu", self.nu, low=2.0, open_low=True, remedy="a t copula needs degrees of freedom above 2")
         else:

@@ -64,6 +64,8 @@ class Marginal:
             low = 0.0 if kind == "last_variances" else -math.inf
             for i, value in enumerate(state):
                 problems.number(f"{kind}[{i}]", value, low=low, remedy="give a finite number in decimals a step")
+        if self.loglikelihood is not None:
+            problems.number("loglikelihood", self.loglikelihood, remedy="None where nothing was fitted")
         self._check_against_spec(problems)
         problems.raise_if_any()
         for kind in ("params", "std_errors"):
