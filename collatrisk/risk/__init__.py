@@ -16,13 +16,12 @@ from collatrisk.risk.measures import (
     block_estimate,
     estimate_expected_shortfall,
     estimate_mean,
-    estimate_probability,
     estimate_value_at_risk,
     expected_shortfall,
-    probability,
     value_at_risk,
 )
 from collatrisk.risk.moments import Moments, micro_sums
+from collatrisk.risk.probabilities import estimate_probability, probability
 from collatrisk.risk.sketch import TailSketch
 
 __all__ = [

@@ -58,3 +58,8 @@ def tail_size(n: int, lowest_level: float, *, overlap: float = 1) -> int:
     """
     spread = 6.0 * math.sqrt(max(overlap, 1.0) * n * lowest_level * (1.0 - lowest_level))
     return min(n, n - quantile_rank(n, lowest_level) + 1 + math.ceil(spread) + 3)
+
+
+def check_overlap(overlap: object, problems: Problems) -> int:
+    """`overlap` as an int >= 1; broken rules go to `problems`."""
+    return problems.integer("overlap", overlap, low=1, remedy="1 for independent losses, k for windows of k steps")

@@ -177,8 +177,8 @@ def max_ltvs(
     overlap = shared_steps(source, step)
     level = 1.0 - tolerated
     if overlap > 1:
-        pieces = list(iter_blocks(LowestPaths(minima), source.n_paths, size=block_size, executor=executor))
-        losses = np.concatenate(pieces, axis=1)
+        blocks = iter_blocks(LowestPaths(minima), source.n_paths, size=block_size, executor=executor, on_done=progress)
+        losses = np.concatenate(list(blocks), axis=1)
         lowest = [estimate_value_at_risk(row, level, overlap=overlap, seed=source.seed) for row in losses]
     else:
         worker = LowestTails(minima, tail_size(source.n_paths, level))
