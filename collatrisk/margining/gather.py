@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from collatrisk.margining.names import METRICS, TAIL_METRICS
+from collatrisk.margining.names import METRICS, MIN_HEALTH, TAIL_METRICS
 from collatrisk.margining.task import BlockResult
 from collatrisk.risk import Moments, TailSketch
 
 FloatArray = NDArray[np.float64]
-_PENDING = 65_536
+_PENDING = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,7 @@ class Gathered:
     moments : by row and metric. tails : by row and tail metric (health factors with sign turned).
     amounts, events : columns as in `BlockResult`, None unless kept.
     bridged : whether the source gave step variances.
+    debt_free : by row, whether nothing is owed: the health factor is infinite on all paths.
     """
 
     counts: NDArray[np.int64]
@@ -34,6 +35,7 @@ class Gathered:
     amounts: FloatArray | None
     events: NDArray[np.int32] | None
     bridged: bool
+    debt_free: tuple[bool, ...]
 
 
 class _Tail:
@@ -49,7 +51,7 @@ class _Tail:
             return
         self.parts.append(values)
         self.pending += values.size
-        if self.pending > self.keep + _PENDING:
+        if self.pending > self.keep + max(self.keep, _PENDING):
             self.fold()
 
     def fold(self) -> FloatArray:
@@ -100,6 +102,7 @@ def gather(results: Iterable[BlockResult], keep: int) -> Gathered:
         amounts=np.concatenate(kept_amounts, axis=1) if kept_amounts else None,
         events=np.concatenate(kept_events, axis=1) if kept_events else None,
         bridged=bridged,
+        debt_free=tuple(np.isinf(sums[0][0, :, MIN_HEALTH]).tolist()),
     )
 
 

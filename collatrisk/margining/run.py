@@ -46,8 +46,9 @@ def run_margin(
     accounts : an account or a loan, or several. A loan becomes an account at the source's spot.
     terms : one for all accounts, or one for each. One account with several terms is run under each of them.
     executor : any `concurrent.futures.Executor`; None runs in this thread. Results do not depend on it.
-    keep : ``"summary"`` streams (memory does not grow with the paths); ``"paths"`` also keeps a column of every
-        quantity. Sources whose paths overlap (windows of history) always keep them: their intervals need them.
+    keep : ``"summary"`` streams: only the tails grow with the paths, by 8 bytes for each path above `lowest_level` and
+        quantity. ``"paths"`` also keeps a column of every quantity. Sources whose paths overlap (windows of history)
+        always keep them: their intervals need them.
     horizon_days : days of the source's clock to run; None runs to the end of the paths.
     lowest_level : the lowest level of VaR and ES that a streamed run can answer, in (0, 1).
     block_size : paths a block of work, a multiple of 1024. Results do not depend on it.

@@ -15,6 +15,7 @@ from collatrisk.simulation.source import PathBlock, PathSource
 
 FloatArray = NDArray[np.float64]
 _ACCOUNTS_AT_ONCE = 64
+_LARGEST_ROOT = 1e150
 _TAIL_ROWS = np.array([METRICS.index(name) for name in TAIL_METRICS])
 
 
@@ -76,7 +77,7 @@ class MarginTask:
             n_paths=last - first,
             counts=np.sum([_count_events(found, self.n_steps) for found in events], axis=0),
             sums=np.stack([found.sum(axis=1) for found in amounts]),
-            squares=np.stack([(found * found).sum(axis=1) for found in amounts]),
+            squares=np.stack([_squares(found) for found in amounts]),
             tails=_tails(amounts),
             amounts=np.concatenate(amounts, axis=1) if self.keep_paths else None,
             events=np.concatenate(events, axis=1) if self.keep_paths else None,
@@ -121,6 +122,13 @@ class MarginTask:
             amounts,
             events,
         )
+
+
+def _squares(amounts: FloatArray) -> FloatArray:
+    """Sums of squares over the paths. A debt of almost nothing has a health factor whose square would overflow."""
+    bounded = np.minimum(amounts, _LARGEST_ROOT)
+    sums: FloatArray = (bounded * bounded).sum(axis=1)
+    return sums
 
 
 def _sum_book(amounts: FloatArray, events: NDArray[np.int32], n_steps: int) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from collatrisk.base.tables import html_table
 from collatrisk.base.validation import Problems
 from collatrisk.margining.gather import Gathered
-from collatrisk.margining.names import EVENTS, METRICS, MIN_HEALTH, TAIL_METRICS
+from collatrisk.margining.names import EVENTS, METRICS, TAIL_METRICS
 from collatrisk.market.clock import Clock
 from collatrisk.risk import (
     Estimate,
@@ -198,7 +198,7 @@ class AccountOutcomes:
             problems.choice("metric", metric, METRICS if kept else TAIL_METRICS)
         check_levels(level, problems)
         problems.raise_if_any()
-        lower = METRICS.index(metric) == MIN_HEALTH
+        lower = metric == "min_health_factor"
         if lower and self._owes_nothing:
             return Estimate.exact(math.inf, "no debt on any path", self.n_paths)
         found = self._tail_of_columns(measure, metric, level, lower) if kept else self._sketched(measure, metric, level)
@@ -220,7 +220,7 @@ class AccountOutcomes:
 
     @property
     def _owes_nothing(self) -> bool:
-        return math.isinf(self.data.moments[self.row][MIN_HEALTH].mean)
+        return self.data.debt_free[self.row]
 
     def _check_kept(self, problems: Problems) -> None:
         kept = self.data.amounts is not None
