@@ -130,22 +130,25 @@ def _stress(study: Study) -> list[dict[str, Any]]:
                 ltv = 0.65 / (1 + change)
                 health = float(terms.liquidation_threshold) / ltv  # type: ignore[arg-type]
                 outcome = "shortfall" if ltv > 1 else "liquidation" if health < 1 else "none"
+                outcome = "margin call" if outcome == "none" and health < terms.margin_call else outcome
                 rows.append(
                     {
                         "book": book.name,
                         "terms": name,
                         "scenario": scenario,
                         "title": scenario.replace("-", " ").title(),
-                        "kind": "shock",
+                        "kind": "historical",
+                        "application": "shock",
                         "status": "ok",
-                        "reason": "",
+                        "applied": "SP500 -34.0% (named); WTI -40.0% (proxy SP500 x1.2)",
+                        "after_is": "at the shocked prices",
                         "collateral_change": change,
-                        "ltv": ltv,
-                        "health_factor": health,
-                        "outcome": "margin call" if outcome == "none" and health < terms.margin_call else outcome,
+                        "health_factor_after": health,
+                        "outcome": outcome,
+                        "margin_called": float(health < terms.margin_call),
+                        "liquidated": float(health < 1),
                         "shortfall": max(0.65 - (1 + change), 0) * 1e6,
-                        "proxies": "WTI: beta 1 to SP500",
-                        "note": "",
+                        "debt_repaid": 0.0,
                     }
                 )
     return rows
@@ -217,7 +220,7 @@ def result(
     return StudyResult(
         study=asked,
         run=run_info(),
-        findings=(
+        data_findings=(
             Finding("gap", "warning", "WTI", "44 business days without a price; dropped, not filled.", ("2001-09-11",)),
             Finding("jump", "info", "WTI", "a return of 17 % on 2008-12-31 is 12.4 robust deviations.", ()),
             Finding(

@@ -12,6 +12,7 @@ from collatrisk.report.sections.models import data_section, model_section
 from collatrisk.report.sections.results import call_section, distribution_section
 from collatrisk.report.sections.stress import stress_section
 from collatrisk.report.sections.summary import executive_section
+from collatrisk.report.tables import records
 from collatrisk.report.text import count, days, share
 from collatrisk.report.view import Section
 
@@ -65,9 +66,7 @@ def header_facts(result: StudyResult) -> tuple[tuple[str, str], ...]:
 
 
 def _models(result: StudyResult) -> str:
-    names = dict.fromkeys(
-        f"{row['volatility_model']} ({row['innovations']})" for row in result.model_summary.to_dict("records")
-    )
+    names = dict.fromkeys(f"{row['volatility_model']} ({row['innovations']})" for row in records(result.model_summary))
     return "; ".join([*names, result.run.dependence])
 
 

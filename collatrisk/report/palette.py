@@ -61,4 +61,5 @@ OUTCOMES = {
     "liquidation": Mark("liquidated", "\u25a0", "red"),
     "shortfall": Mark("shortfall", "\u25c6", "dark"),
     "failed": Mark("failed", "\u2716", "grey"),
+    "refused": Mark("says nothing", "\u25cb", "grey"),
 }

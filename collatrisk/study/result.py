@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from collatrisk.base.findings import Finding, worst_severity
 from collatrisk.base.tables import html_table
+from collatrisk.study.stress_cells import COLUMNS as STRESS
 from collatrisk.study.study import Study
 
 if TYPE_CHECKING:
@@ -52,25 +53,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
     ),
     "call_probability": ("terms", "book", "ltv", "horizon_days", "probability", "low", "high", "n"),
     "term_structure": ("terms", "book", "event", "days", "probability", "low", "high"),
-    "stress": (
-        "book",
-        "terms",
-        "scenario",
-        "title",
-        "kind",
-        "status",
-        "reason",
-        "collateral_change",
-        "ltv",
-        "health_factor",
-        "outcome",
-        "call_probability",
-        "liquidation_probability",
-        "debt_repaid",
-        "shortfall",
-        "proxies",
-        "note",
-    ),
+    "stress": ("book", "terms", *(name for name in STRESS if name != "account"), "outcome"),
     "model_summary": (
         "asset",
         "spot",
@@ -139,9 +122,10 @@ class StudyResult:
     ----------
     study : what was asked.
     run : how it was computed.
-    findings : of the data, the fits and the terms.
+    data_findings : of the prices.
+    model_findings : of the fits, the dependence, the terms and the runs.
     model : the market model that was used.
-    executive : one row a book and term sheet: sized parameters and probabilities at the stated LTV, with 95 % intervals.
+    executive : one row a book and term sheet: sized parameters, probabilities at the stated LTV, 95 % intervals.
     call_probability : terms x book x LTV x horizon.
     term_structure : probability of a margin call and of a liquidation by each day.
     stress : one row a book, term sheet and scenario.
@@ -154,7 +138,8 @@ class StudyResult:
 
     study: Study
     run: RunInfo
-    findings: tuple[Finding, ...]
+    data_findings: tuple[Finding, ...]
+    model_findings: tuple[Finding, ...]
     model: MarketModel | None
     executive: pd.DataFrame
     call_probability: pd.DataFrame
@@ -170,13 +155,18 @@ class StudyResult:
     timings: pd.DataFrame
 
     @property
+    def findings(self) -> tuple[Finding, ...]:
+        """All findings."""
+        return (*self.data_findings, *self.model_findings)
+
+    @property
     def tables(self) -> dict[str, pd.DataFrame]:
         """Every table by its name."""
         return {name: getattr(self, name) for name in COLUMNS}
 
     @property
     def status(self) -> Status:
-        """``"red"``: a failed cell, an error finding or a breach; ``"amber"``: a warning or a borderline; else green."""
+        """``"red"``: a failed cell, an error or a breach; ``"amber"``: a warning or a borderline; else ``"green"``."""
         ratings = set(self.executive["rating"])
         worst = worst_severity(self.findings)
         if len(self.failures) or worst == "error" or ratings & {"breach", "failed"}:
@@ -208,6 +198,9 @@ def table(name: str, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
 
 
 _TEXT = frozenset(
-    "book terms status reason rating currency event scenario title kind outcome proxies note asset other "
-    "volatility_model innovations parameter subject measure cell step".split()
+    (
+        *("book", "terms", "status", "reason", "rating", "currency", "event", "subject", "measure", "cell", "step"),
+        *("scenario", "title", "kind", "application", "applied", "after_is", "outcome"),
+        *("asset", "other", "volatility_model", "innovations", "parameter"),
+    )
 )

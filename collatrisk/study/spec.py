@@ -47,7 +47,7 @@ class MarketPlan:
     assets: tuple[str, ...] = ()
     volatility: Mapping[str, Any] = field(default_factory=dict)
     dependence: Any = None
-    presample: str = "mean_square"
+    presample: Literal["mean_square", "backcast"] = "mean_square"
     drift: Drift = "martingale"
 
     def __post_init__(self) -> None:

@@ -71,10 +71,10 @@ def label_ends(axes: Axes, x: float, heights: Sequence[float], names: Sequence[s
     figure.canvas.draw()
     pixels = axes.transData.transform([(x, height) for height in heights])[:, 1]
     box = axes.get_window_extent()
-    gap = 1.25 * _LABEL_SIZE * figure.dpi / 72  # type: ignore[union-attr]
+    gap = 1.25 * _LABEL_SIZE * figure.dpi / 72
     placed = spread(np.clip(pixels, box.y0, box.y1).tolist(), gap, box.y0, max(box.y1, box.y0 + gap * len(names)))
     for name, start, height, colour in zip(names, pixels, placed, colours, strict=True):
-        end = (height - start) * 72 / figure.dpi  # type: ignore[union-attr]
+        end = (height - start) * 72 / figure.dpi
         value = float(axes.transData.inverted().transform((0, start))[1])
         line = {"arrowstyle": "-", "color": RULE, "linewidth": 0.7, "shrinkA": 0, "shrinkB": 1}
         axes.annotate(

@@ -9,7 +9,7 @@ import numpy as np
 from collatrisk.report.charts.common import finish_panels, panels, percent_axis, short
 from collatrisk.report.palette import INK, LIMIT
 from collatrisk.report.svg import draw
-from collatrisk.report.tables import data_table
+from collatrisk.report.tables import data_table, records
 from collatrisk.report.text import days, percent, share
 from collatrisk.report.view import Chart
 
@@ -42,10 +42,7 @@ def losses(name: str, histogram: pd.DataFrame, measures: pd.DataFrame) -> Chart:
         figure.supxlabel("loss of the collateral, share of its value (a gain is negative)", fontsize=8.5)
         figure.supylabel("share of paths", fontsize=8.5)
 
-    described = "; ".join(
-        f"{row.book}: {row.measure} {percent(float(row.value))}"
-        for row in measures.itertuples()  # type: ignore[misc]
-    )
+    described = "; ".join(f"{row['book']}: {row['measure']} {percent(row['value'])}" for row in records(measures))
     svg = draw(name, title, described, (8.4, 0.5 + 1.85 * n_rows), paint)
     columns = ("book", "measure", "level", "horizon_days", "value", "low", "high", "n")
     return Chart(name, title, subtitle, svg, data_table(measures, columns))
@@ -86,9 +83,9 @@ def _range(histogram: pd.DataFrame) -> tuple[float, float]:
     if not len(edges):
         return -1.0, 1.0
     running = edges["count"].cumsum().to_numpy() / float(edges["count"].sum())
-    low = float(edges["left"].to_numpy()[np.searchsorted(running, 0.002)])
-    high = float(edges["right"].to_numpy()[min(np.searchsorted(running, 0.9998), len(edges) - 1)])
-    return low, high + 0.18 * (high - low)
+    first, last = np.searchsorted(running, [0.002, 0.9998]).tolist()
+    low, high = edges["left"].iloc[first], edges["right"].iloc[min(last, len(edges) - 1)]
+    return float(low), float(high + 0.18 * (high - low))
 
 
 def _texts(measures: pd.DataFrame) -> tuple[str, str]:

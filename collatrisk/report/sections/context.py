@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from collatrisk.report.tables import records
 from collatrisk.report.text import count, days, listed, money, share
 from collatrisk.report.view import Cell, Column, Section, Table
 
@@ -128,7 +129,7 @@ def reproduction_section(result: StudyResult) -> Section:
         heads,
         tuple(
             (Cell(row["step"]), Cell(f"{row['seconds']:.2f}"), Cell(count(row["cells"])), Cell(count(row["resumed"])))
-            for row in result.timings.to_dict("records")
+            for row in records(result.timings)
         ),
         "Wall time per step",
         "model",
@@ -149,7 +150,7 @@ def _failures(result: StudyResult) -> Table:
     )
     rows = tuple(
         (Cell(row["cell"]), Cell(row["book"], row["terms"]), Cell(row["scenario"]), Cell(row["reason"]))
-        for row in result.failures.to_dict("records")
+        for row in records(result.failures)
     )
     return Table(
         heads,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from collatrisk.report import text
 from collatrisk.report.palette import SEVERITIES
+from collatrisk.report.tables import records
 from collatrisk.report.view import Cell, Column, Section, Table
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from collatrisk.study.result import StudyResult
 
 _MOST_ROWS = 6
-_DATA_CODES = frozenset(("gap", "jump"))
 
 
 def model_section(result: StudyResult) -> Section:
@@ -25,7 +25,7 @@ def model_section(result: StudyResult) -> Section:
     tables = [_summary(result.model_summary), _parameters(result.model_parameters)]
     if len(set(result.correlation["asset"])) > 1:
         tables.append(_correlation(result.correlation))
-    tables.append(findings_table(_about_models(result), "Findings on models and terms"))
+    tables.append(findings_table(result.model_findings, "Findings on models and terms"))
     lead = (
         "Volatilities are annualised on the study\u2019s clock; parameters are per step, in decimals of log returns."
         " Standard errors are robust (Bollerslev\u2013Wooldridge) and stand beneath each parameter. Intervals elsewhere"
@@ -47,15 +47,14 @@ def data_section(result: StudyResult) -> Section:
         ("Return observations", text.count(run.n_obs) if run.n_obs else "not stated"),
         *((name.replace("_", " ").capitalize(), value) for name, value in run.provenance.items()),
     ]
-    findings = [finding for finding in result.findings if finding not in _about_models(result)]
     lead = "Nothing is filled forward: a date on which one asset has no price is dropped for all, and counted here."
     return Section(
-        "data", "Data quality", lead, facts=tuple(facts), tables=(findings_table(findings, "Findings on data"),)
+        "data",
+        "Data quality",
+        lead,
+        facts=tuple(facts),
+        tables=(findings_table(result.data_findings, "Findings on data"),),
     )
-
-
-def _about_models(result: StudyResult) -> list[Finding]:
-    return [finding for finding in result.findings if finding.code not in _DATA_CODES]
 
 
 def findings_table(findings: Sequence[Finding], caption: str) -> Table:
@@ -112,14 +111,14 @@ def _summary(frame: pd.DataFrame) -> Table:
             Cell(text.count(row["n_obs"])),
             Cell(text.count(row["findings"])),
         )
-        for row in frame.to_dict("records")
+        for row in records(frame)
     )
     return Table(heads, rows, "One asset over time", "model")
 
 
 def _parameters(frame: pd.DataFrame) -> Table:
     names = list(dict.fromkeys(frame["parameter"]))
-    found = {(row["asset"], row["parameter"]): row for row in frame.to_dict("records")}
+    found = {(row["asset"], row["parameter"]): row for row in records(frame)}
     rows = []
     for asset in dict.fromkeys(frame["asset"]):
         cells = [Cell(asset)]
@@ -148,7 +147,7 @@ def _greek(name: str) -> str:
 
 def _correlation(frame: pd.DataFrame) -> Table:
     assets = list(dict.fromkeys(frame["asset"]))
-    found = {(row["asset"], row["other"]): row["correlation"] for row in frame.to_dict("records")}
+    found = {(row["asset"], row["other"]): row["correlation"] for row in records(frame)}
     rows = tuple(
         (Cell(one), *(Cell(f"{found[one, other]:.2f}" if j <= i else "") for j, other in enumerate(assets)))
         for i, one in enumerate(assets)

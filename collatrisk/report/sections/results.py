@@ -32,8 +32,8 @@ def call_section(result: StudyResult) -> Section:
                 charts.append(replace(chart, folded=j > 0))
     lead = (
         "Margin is called when the health factor falls below the term sheet\u2019s level at any time, not only at the"
-        " end: between steps the paths are joined by a sampled Brownian bridge where the terms say so. All books and ratios"
-        " are read from the same paths, so that differences between them are not noise."
+        " end: between steps the paths are joined by a sampled Brownian bridge where the terms say so. All books and"
+        " ratios are read from the same paths, so that differences between them are not noise."
     )
     return Section("calls", "How likely is a margin call, and by when?", lead, charts=tuple(charts))
 

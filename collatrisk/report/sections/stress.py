@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from collatrisk.report import text
 from collatrisk.report.palette import OUTCOMES, Mark
+from collatrisk.report.tables import records
 from collatrisk.report.view import Cell, Column, Section, Table
 
 if TYPE_CHECKING:
@@ -13,97 +14,117 @@ if TYPE_CHECKING:
 
     from collatrisk.study.result import StudyResult
 
-_ORDER = ("failed", "shortfall", "liquidation", "margin call", "none")
+_ORDER = ("shortfall", "liquidation", "margin call", "none", "failed", "refused")
 _MOST_COLUMNS = 8
+_CAPTIONS = {
+    "shock": "Instantaneous shock: the first event, the change of the collateral",
+    "replay": "Replay of history: the first event, the collateral at its lowest",
+    "model": "Stressed model: probability of a margin call / of a liquidation within the horizon",
+}
 
 
 def stress_section(result: StudyResult) -> Section:
-    """A matrix of outcomes per term sheet, then the numbers."""
+    """A matrix of outcomes per application and term sheet, then the numbers."""
     table = result.stress
     if not len(table):
         return Section("stress", "Stress tests", "The study asks for no scenario.")
-    matrices = tuple(
-        _matrix(table[table["terms"] == terms], terms)
-        for terms in result.study.terms
-        if (table["terms"] == terms).any()
-    )
+    said = table[~table["status"].isin(["refused"])]
+    silent = len(set(table["scenario"]) - set(said["scenario"]))
+    tables = []
+    for terms in result.study.terms:
+        for application, caption in _CAPTIONS.items():
+            rows = said[(said["terms"] == terms) & (said["application"] == application)]
+            if len(rows):
+                named = table[(table["terms"] == terms) & (table["application"] == application)]
+                kept = named[named["scenario"].isin(set(rows["scenario"]))]
+                tables.append(_matrix(kept, f"{caption} (terms \u201c{terms}\u201d)", application))
     lead = (
-        "Every scenario is applied to the book as it stands. The matrix shows what happens first: the margin call, the"
+        "Every scenario is applied to the book as it stands. The matrix shows how far it goes: holds, margin call,"
         " liquidation, or a shortfall that liquidation cannot cover. An asset that a scenario does not name follows a"
-        " stated proxy, or the cell is refused."
+        " stated proxy, or the cell is refused; the table of all cells says which."
     )
-    return Section("stress", "Stress tests", lead, tables=matrices, after=(_numbers(table),))
+    if silent:
+        lead += f" {text.plural(silent, 'scenario')} of the catalogue say nothing about these assets and are left out."
+    return Section("stress", "Stress tests", lead, tables=tuple(tables), after=(_numbers(said),))
 
 
-def _matrix(rows: pd.DataFrame, terms: str) -> Table:
+def _matrix(rows: pd.DataFrame, caption: str, application: str) -> Table:
     books = list(dict.fromkeys(rows["book"]))
-    cells = {(row["scenario"], row["book"]): row for row in rows.to_dict("records")}
+    cells = {(row["scenario"], row["book"]): row for row in records(rows)}
     scenarios = list(dict.fromkeys(rows["scenario"]))
-    scenarios.sort(key=lambda name: min(_rank(cells.get((name, book))) for book in books))
+    scenarios.sort(key=lambda name: min(_rank(cells.get((name, book)), application) for book in books))
     heads = (Column("Scenario", "worst first", "left"), *(Column(book, "", "left") for book in books))
     body = []
     for name in scenarios:
         named = next(row for (scenario, _), row in cells.items() if scenario == name)
-        body.append(
-            (Cell(named["title"] or name, named["kind"]), *(_outcome(cells.get((name, book))) for book in books))
-        )
-    style = "matrix" if len(books) <= _MOST_COLUMNS else "matrix narrow"
-    return Table(heads, tuple(body), f"Outcome under terms \u201c{terms}\u201d: first event, collateral change", style)
+        show = _chances if application == "model" else _outcome
+        body.append((Cell(named["title"] or name, named["kind"]), *(show(cells.get((name, book))) for book in books)))
+    return Table(heads, tuple(body), caption, "matrix" if len(books) <= _MOST_COLUMNS else "matrix narrow")
 
 
-def _rank(row: dict[Any, Any] | None) -> tuple[int, float]:
-    if row is None:
-        return len(_ORDER), 0.0
-    outcome = row["outcome"] if row["status"] == "ok" else "failed"
-    place = _ORDER.index(outcome) if outcome in _ORDER else len(_ORDER)
-    health = row["health_factor"]
-    return (place if place else len(_ORDER)), health if health == health else 9.0
-
-
-def _outcome(row: dict[Any, Any] | None) -> Cell:
-    if row is None:
-        return Cell("")
-    if row["status"] != "ok":
-        return Cell("", row["reason"], OUTCOMES["failed"])
-    mark = OUTCOMES.get(row["outcome"], Mark(row["outcome"], "", "grey"))
+def _rank(row: dict[str, Any] | None, application: str) -> tuple[float, float]:
+    """Small for bad: the place of the outcome, then the collateral's change."""
+    if row is None or row["status"] != "ok":
+        return float(len(_ORDER)), 0.0
+    if application == "model":
+        return -row["liquidated"], -row["margin_called"]
     change = row["collateral_change"]
-    note = f"{100 * change:+.0f}\u202f%".replace("-", "\u2212") if change == change else ""
+    return float(_ORDER.index(row["outcome"]) if row["outcome"] in _ORDER else len(_ORDER)), change
+
+
+def _outcome(row: dict[str, Any] | None) -> Cell:
+    if row is None or row["status"] != "ok":
+        return _silent(row)
+    mark = OUTCOMES.get(row["outcome"], Mark(row["outcome"], "", "grey"))
+    note = f"collateral {_signed(row['collateral_change'])}"
     if row["shortfall"] > 0:
         note += f", short {text.money(row['shortfall'])}"
     return Cell("", note, mark)
 
 
+def _chances(row: dict[str, Any] | None) -> Cell:
+    if row is None or row["status"] != "ok":
+        return _silent(row)
+    both = f"{text.probability(row['margin_called'])} / {text.probability(row['liquidated'])}"
+    return Cell(both, f"worst 1\u202f%: collateral {_signed(row['collateral_change'])}")
+
+
+def _silent(row: dict[str, Any] | None) -> Cell:
+    if row is None:
+        return Cell("")
+    return Cell("", row["reason"], OUTCOMES["failed" if row["status"] == "failed" else "refused"])
+
+
+def _signed(change: float) -> str:
+    return f"{100 * change:+.0f}\u202f%".replace("-", "\u2212") if change == change else text.MISSING
+
+
 def _numbers(rows: pd.DataFrame) -> Table:
     heads = (
-        Column("Scenario", "kind", "left"),
+        Column("Scenario", "applied as", "left"),
         Column("Book", "terms", "left"),
         Column("Collateral", "change"),
-        Column("LTV", "after"),
         Column("Health factor", "after"),
         Column("Margin call", "probability"),
         Column("Liquidation", "probability"),
-        Column("Debt repaid", "currency"),
-        Column("Shortfall", "currency"),
-        Column("Proxies and notes", "", "left"),
+        Column("Debt repaid", "mean"),
+        Column("Shortfall", "mean"),
+        Column("What was applied", "", "left"),
     )
-    return Table(
-        heads, tuple(_line(row) for row in rows.to_dict("records")), "Every cell of the stress test", "details"
-    )
+    return Table(heads, tuple(_line(row) for row in records(rows)), "Every cell of the stress test", "details")
 
 
-def _line(row: dict[Any, Any]) -> tuple[Cell, ...]:
-    head = Cell(row["title"] or row["scenario"], row["kind"]), Cell(row["book"], row["terms"])
+def _line(row: dict[str, Any]) -> tuple[Cell, ...]:
+    head = Cell(row["title"] or row["scenario"], row["application"]), Cell(row["book"], row["terms"])
     if row["status"] != "ok":
-        return *head, Cell(f"Not computed: {row['reason']}", span=8)
-    notes = "; ".join(part for part in (row["proxies"], row["note"]) if part)
+        return *head, Cell(f"Not computed: {row['reason']}", span=7)
     return (
         *head,
-        Cell(text.percent(row["collateral_change"])),
-        Cell(text.percent(row["ltv"])),
-        Cell(text.number(row["health_factor"], 3)),
-        Cell(text.probability(row["call_probability"])),
-        Cell(text.probability(row["liquidation_probability"])),
+        Cell(_signed(row["collateral_change"])),
+        Cell(text.number(row["health_factor_after"], 3)),
+        Cell(text.probability(row["margin_called"])),
+        Cell(text.probability(row["liquidated"])),
         Cell(text.money(row["debt_repaid"])),
         Cell(text.money(row["shortfall"])),
-        Cell(notes),
+        Cell(row["applied"], row["after_is"]),
     )

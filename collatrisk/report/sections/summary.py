@@ -6,7 +6,8 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from collatrisk.report.palette import RATINGS
-from collatrisk.report.text import days, listed, money_estimate, percent_estimate, plural, probability, share
+from collatrisk.report.tables import records
+from collatrisk.report.text import days, listed, money, money_estimate, percent_estimate, plural, probability, share
 from collatrisk.report.view import Cell, Column, Section, Table
 
 if TYPE_CHECKING:
@@ -24,8 +25,8 @@ def executive_section(result: StudyResult) -> Section:
     sizing = study.sizing
     lead = (
         f"Each book under each term sheet, over {days(study.horizon_days)} and {study.n_paths:,} paths. A book is"
-        f" within limits when the 95\u202f% intervals of its margin-call and shortfall probabilities lie below the tolerated"
-        f" {share(sizing.max_call_probability)} and {share(sizing.max_shortfall_probability)}; in breach when one lies"
+        f" within limits when the 95\u202f% intervals of its margin-call and shortfall probabilities lie below the"
+        f" tolerated {share(sizing.max_call_probability)} and {share(sizing.max_shortfall_probability)}; in breach when one lies"
         " above; borderline when one straddles the limit. Losses are positive."
     )
     return Section(
@@ -53,10 +54,10 @@ def _table(result: StudyResult, table: pd.DataFrame) -> Table:
         Column("Liquidation", f"probability, {days(study.horizon_days)}"),
         Column("ES of shortfall", f"{currencies}, {share(sizing.level)}"),
     )
-    return Table(columns, tuple(_row(row) for row in table.to_dict("records")), style="executive")
+    return Table(columns, tuple(_row(row) for row in records(table)), style="executive")
 
 
-def _row(row: dict[Any, Any]) -> tuple[Cell, ...]:
+def _row(row: dict[str, Any]) -> tuple[Cell, ...]:
     book = Cell(row["book"], row["terms"])
     if row["status"] != "ok":
         return book, Cell("", mark=RATINGS["failed"]), Cell(f"Not computed: {row['reason']}", span=8)
@@ -75,7 +76,7 @@ def _row(row: dict[Any, Any]) -> tuple[Cell, ...]:
     )
 
 
-def _percent(row: dict[Any, Any], name: str) -> Cell:
+def _percent(row: dict[str, Any], name: str) -> Cell:
     return Cell(*percent_estimate(*(row[f"{name}{part}"] for part in ("", "_low", "_high", "_se"))))
 
 
@@ -102,7 +103,7 @@ def _breaches(done: pd.DataFrame, limit: float) -> str:
     if not len(bad):
         tail = f"; {plural(len(close), 'row')} cannot be told from the limit with this many paths" if len(close) else ""
         return f"No book breaches its limits{tail}."
-    named = [f"{row['book']} ({row['terms']}, {probability(row['call_probability'])})" for row in _records(bad, _WORST)]
+    named = [f"{row['book']} ({row['terms']}, {probability(row['call_probability'])})" for row in records(bad)[:_WORST]]
     if len(bad) > _WORST:
         named.append(f"{len(bad) - _WORST} more")
     what = f"breach a limit (a margin call above {share(limit)}, or a shortfall)"
@@ -111,43 +112,33 @@ def _breaches(done: pd.DataFrame, limit: float) -> str:
 
 def _room(done: pd.DataFrame) -> list[str]:
     """By how much the stated LTV must fall, or may rise, at the two ends."""
-    gap = done["max_ltv"] - done["ltv"]
-    if gap.isna().all():
+    rows = [row for row in records(done) if math.isfinite(row["max_ltv"])]
+    if not rows:
         return []
-    tight, loose = done.loc[gap.idxmin()], done.loc[gap.idxmax()]
+    rows.sort(key=lambda row: row["max_ltv"] - row["ltv"])
+    tight, loose = rows[0], rows[-1]
     texts = []
-    if gap.min() < 0:
+    if tight["max_ltv"] < tight["ltv"]:
+        move = f"from a loan-to-value of {share(round(tight['ltv'], 4))} to {share(round(tight['max_ltv'], 3))}"
         texts.append(
-            f"Largest change: {tight['book']} ({tight['terms']}) from a loan-to-value of"
-            f" {share(round(tight['ltv'], 4))} to {share(round(tight['max_ltv'], 3))}, the most that keeps its margin-call probability tolerated."
+            f"Largest change: {tight['book']} ({tight['terms']}) {move}, the most that keeps a call tolerably rare."
         )
-    if gap.max() > 0:
-        texts.append(
-            f"Most room: {loose['book']} ({loose['terms']}) could carry {share(round(loose['max_ltv'], 3))} against"
-            f" {share(round(loose['ltv'], 4))} stated."
-        )
+    if loose["max_ltv"] > loose["ltv"]:
+        room = f"could carry {share(round(loose['max_ltv'], 3))} against {share(round(loose['ltv'], 4))} stated"
+        texts.append(f"Most room: {loose['book']} ({loose['terms']}) {room}.")
     return texts
 
 
 def _stress(table: pd.DataFrame) -> list[str]:
-    done = table[table["status"] == "ok"]
-    known = done[done["collateral_change"].notna()]
-    if not len(known):
+    """The worst shock, by shortfall and then by what is left of the collateral."""
+    shocks = table[(table["status"] == "ok") & (table["application"] == "shock")]
+    if not len(shocks):
         return []
-    short = known[known["shortfall"] > 0]
-    worst = known.loc[known["shortfall"].idxmax()] if len(short) else known.loc[known["health_factor"].idxmin()]
-    change = worst["collateral_change"]
+    worst = records(shocks.sort_values(["shortfall", "collateral_change"], ascending=[False, True]))[0]
+    change = f"{100 * worst['collateral_change']:+.0f}\u202f%".replace("-", "\u2212")
     effect = (
-        f"leaves a shortfall of {worst['shortfall']:,.0f}"
+        f"a shortfall of {money(worst['shortfall'])}"
         if worst["shortfall"] > 0
-        else f"leaves a health factor of {worst['health_factor']:.2f}"
+        else f"a health factor of {worst['health_factor_after']:.2f}"
     )
-    return [
-        f"Worst stress: {worst['title'] or worst['scenario']} moves the collateral of {worst['book']} by"
-        f" {100 * change:+.0f}\u202f% and {effect} ({worst['terms']})."
-    ]
-
-
-def _records(frame: pd.DataFrame, most: int) -> list[dict[Any, Any]]:
-    records: list[dict[Any, Any]] = frame.head(most).to_dict("records")
-    return [row for row in records if not math.isnan(row["call_probability"])]
+    return [f"Worst shock: {worst['title']} moves the collateral of {worst['book']} by {change} and leaves {effect}."]
