@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
-from collatrisk.base.errors import DataError, InputError
+from collatrisk.base.errors import DataError, InputError, Problem
 from collatrisk.market import inspect_prices, load_prices, source
 from collatrisk.market.clock import Clock
 
@@ -408,6 +408,72 @@ def test_a_wrong_clock_is_refused_by_name_and_by_data(tmp_path: Path) -> None:
     ):
         load_prices(path, clock="business")
     assert len(load_prices(path, clock="24/7")) == 300
+
+
+def test_an_open_quote_hides_no_rows(tmp_path: Path) -> None:
+    rows = write(tmp_path / "p.csv", walk()).read_text().splitlines()
+    path = lines(
+        tmp_path / "q.csv", rows[0] + ",note", *[f"{row}," for row in rows[1:100]], rows[100] + ',"', *rows[101:]
+    )
+    with pytest.raises(DataError, match=r"line 101: 1 cell over several lines"):
+        load_prices(path, assets=["BTC"])
+
+
+JUNK = [
+    *("2022-01-01", "2022-01-02T00:00:00+02:00", "31/12/2022", "1/2/2022", "1640995200", "", "x", "-1", "0", "inf"),
+    *(
+        "nan",
+        "1,5",
+        '"1,5"',
+        "1.5",
+        "1e400",
+        "=cmd",
+        "<b>",
+        "date",
+        "asset",
+        "close",
+        '"',
+        "'",
+        "2022-13-45",
+        "31/31/2022",
+    ),
+    *(
+        "99999999999999999999",
+        "é",
+        "#",
+        "20220101",
+        "Jan 5, 2022",
+        "00/00/0000",
+        "2022-01-01 25:00",
+        "\r",
+        "0x1F",
+        "1_0",
+    ),
+]
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(st.lists(st.sampled_from(JUNK), max_size=5), max_size=10),
+    st.sampled_from([",", ";", "\t", "|", " "]),
+    st.sampled_from(["", "date,BTC\n", "date,asset,close\n", "date;A;B\n"]),
+    st.booleans(),
+)
+def test_no_file_whatsoever_ends_in_a_traceback(
+    tmp_path_factory: pytest.TempPathFactory, rows: list[list[str]], separator: str, header: str, strict: bool
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "junk.csv"
+    path.write_text(header + "\n".join(separator.join(row) for row in rows), encoding="utf-8")
+    problems: tuple[Problem, ...] = ()
+    try:
+        frame = load_prices(path, strict=strict)
+    except (DataError, InputError) as error:
+        problems = error.problems
+    if problems:
+        assert all(problem.remedy for problem in problems)
+    else:
+        assert frame.shape[0] > 0
+        assert not frame.index.hasnans
 
 
 prices_strategy = st.lists(

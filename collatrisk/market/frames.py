@@ -126,9 +126,13 @@ def require_frame(frame: object, title: str) -> pd.DataFrame:
 def text_columns(frame: pd.DataFrame) -> list[int]:
     """The positions of the columns that do not hold numbers."""
     kinds = [frame.iloc[:, k].dtype for k in range(frame.shape[1])]
-    return [
-        k for k, kind in enumerate(kinds) if not pd.api.types.is_numeric_dtype(kind) or pd.api.types.is_bool_dtype(kind)
-    ]
+    return [k for k, kind in enumerate(kinds) if not is_real(kind)]
+
+
+def is_real(kind: Any) -> bool:
+    """Whether a dtype holds real numbers: prices are neither flags nor complex."""
+    types = pd.api.types
+    return types.is_numeric_dtype(kind) and not (types.is_bool_dtype(kind) or types.is_complex_dtype(kind))
 
 
 def repeated(names: Sequence[str]) -> list[str]:

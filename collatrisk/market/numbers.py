@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -20,12 +20,14 @@ _POINT_DECIMAL = re.compile(r"[+-]?\d*\.(\d{1,2}|\d{4,})([eE][+-]?\d+)?")
 _COMMA_THOUSANDS = re.compile(r"[+-]?\d{1,3}(\.\d{3})+")
 
 
-def decimal_mark(columns: Iterable[Sequence[str]]) -> tuple[Decimal, Finding | None]:
+def decimal_mark(columns: Sequence[Sequence[str]]) -> tuple[Decimal, Finding | None]:
     """Which mark the price columns of a file use, proved over all their cells.
 
     ``1.234,5`` or ``1,23`` prove a comma; ``1,234.5``, ``1,234,567`` or ``1.23`` prove a point. A file with ``1,234``
     and no proof is an error, as is a file with both.
     """
+    if not any("," in cell for column in columns for cell in column):
+        return "point", None
     cells = {cell.translate(_SPACES) for column in columns for cell in column if "," in cell or "." in cell}
     with_comma = {cell for cell in cells if "," in cell}
     comma = {cell for cell in with_comma if _COMMA_DECIMAL.fullmatch(cell) and not _POINT_THOUSANDS.fullmatch(cell)}

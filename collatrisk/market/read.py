@@ -15,7 +15,17 @@ from collatrisk.base.errors import DataError, show_value
 from collatrisk.base.findings import Finding
 from collatrisk.base.validation import Problems
 from collatrisk.market.dates import looks_like_date, parse_dates
-from collatrisk.market.frames import INDEX_NAME, FloatArray, IntArray, RowNames, as_problem, counted, note, repeated
+from collatrisk.market.frames import (
+    INDEX_NAME,
+    FloatArray,
+    IntArray,
+    RowNames,
+    as_problem,
+    counted,
+    is_real,
+    note,
+    repeated,
+)
 from collatrisk.market.numbers import Decimal, decimal_mark, parse_numbers
 from collatrisk.market.source import Table, read_table
 
@@ -228,7 +238,7 @@ def _mark(columns: Sequence[_Column], findings: list[Finding]) -> Decimal:
 
 
 def _is_typed(column: _Column) -> bool:
-    return not isinstance(column.cells, list) and pd.api.types.is_numeric_dtype(column.cells.dtype)
+    return not isinstance(column.cells, list) and is_real(column.cells.dtype)
 
 
 def _prices(column: _Column, mark: Decimal, rows: RowNames, findings: list[Finding]) -> FloatArray:
@@ -268,6 +278,8 @@ def _long(
         findings.append(note("unnamed-asset", "error", asset.name, rule, "name it", where, int(unnamed.size)))
     _check_long_order(rows, names, findings)
     rows = rows[(rows["asset"] != "") & rows["date"].notna()]
+    if rows.empty:  # the findings say why: no readable date, or no named asset
+        return pd.DataFrame(index=pd.DatetimeIndex([], tz="UTC", name=INDEX_NAME)), np.empty((0, 1), dtype=np.int64)
     order = list(dict.fromkeys(rows["asset"]))
     rows = rows.assign(occurrence=rows.groupby(["date", "asset"]).cumcount())
     table = rows.set_index(["date", "occurrence", "asset"])[["price", "line"]].unstack("asset")

@@ -118,7 +118,7 @@ def _fields(text: str, separator: str) -> list[tuple[int, list[str]]]:
     records: list[tuple[int, list[str]]] = []
     before = 0
     for record in reader:
-        if any(cell.strip() for cell in record):
+        if record and (record[0].strip() or any(cell.strip() for cell in record)):
             records.append((before + 1, record))
         before = reader.line_num
     return records
@@ -141,7 +141,16 @@ def _csv_table(where: Path, text: str) -> Table:
         records = _fields(text, _separator(text))
     except csv.Error as error:
         raise _data_error(where, f"the file is not a readable CSV ({error}); {_BINARY}") from error
+    if not records:
+        raise _data_error(where, "the file has no cells; it must have a header and at least two rows of prices")
     findings: list[Finding] = []
+    quoted = records if '"' in text else []
+    open_quotes = [f"line {line}" for line, record in quoted if any("\n" in cell for cell in record)]
+    if open_quotes:
+        rule = (
+            f"{counted(len(open_quotes), 'cell')} over several lines: a quotation mark that is never closed hides rows"
+        )
+        findings.append(note("open-quote", "error", "file", rule, "close or remove it", open_quotes))
     records = _drop_preamble(records, findings)
     (header_line, header), body = records[0], records[1:]
     names = [name.strip() for name in header]
@@ -149,8 +158,11 @@ def _csv_table(where: Path, text: str) -> Table:
         raise _data_error(where, f"the file has a header ({len(names)} columns) and no rows; it needs prices")
     rows, ragged = [], []
     for line, record in body:
-        extra = [cell for cell in record[len(names) :] if cell.strip()]
-        if len(record) < len(names) or extra:
+        if len(record) == len(names):
+            rows.append(record)
+            continue
+        # Separators at the end of a line, with nothing after them, are harmless.
+        if len(record) < len(names) or any(cell.strip() for cell in record[len(names) :]):
             ragged.append(f"line {line} ({len(record)} fields)")
         rows.append((record + [""] * len(names))[: len(names)])
     if ragged:
