@@ -223,6 +223,8 @@ def result(
         data_findings=(
             Finding("gap", "warning", "WTI", "44 business days without a price; dropped, not filled.", ("2001-09-11",)),
             Finding("jump", "info", "WTI", "a return of 17 % on 2008-12-31 is 12.4 robust deviations.", ()),
+        ),
+        model_findings=(
             Finding(
                 "start-disagrees", "warning", "WTI", "two of five starts end elsewhere: read the errors with care."
             ),

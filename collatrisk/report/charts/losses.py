@@ -51,7 +51,7 @@ def losses(name: str, histogram: pd.DataFrame, measures: pd.DataFrame) -> Chart:
 def _panel(axes: Axes, bins: pd.DataFrame, measures: pd.DataFrame, book: str) -> None:
     left, right = bins["left"].to_numpy(), bins["right"].to_numpy()
     share = bins["count"].to_numpy() / max(bins["count"].sum(), 1)
-    marks = {row.measure: float(row.value) for row in measures.itertuples()}  # type: ignore[misc]
+    marks = {row["measure"]: float(row["value"]) for row in records(measures)}
     var = marks.get("VaR", np.inf)
     colours = [_TAIL if edge >= var else _BODY for edge in left]
     axes.bar(left, share, width=right - left, align="edge", color=colours, linewidth=0)

@@ -26,8 +26,8 @@ def executive_section(result: StudyResult) -> Section:
     lead = (
         f"Each book under each term sheet, over {days(study.horizon_days)} and {study.n_paths:,} paths. A book is"
         f" within limits when the 95\u202f% intervals of its margin-call and shortfall probabilities lie below the"
-        f" tolerated {share(sizing.max_call_probability)} and {share(sizing.max_shortfall_probability)}; in breach when one lies"
-        " above; borderline when one straddles the limit. Losses are positive."
+        f" tolerated {share(sizing.max_call_probability)} and {share(sizing.max_shortfall_probability)}; in breach when"
+        " one lies above; borderline when one straddles the limit. Losses are positive."
     )
     return Section(
         "summary",
