@@ -1,6 +1,6 @@
 """Vector code of the margin engine: loading a tile of lanes, valuing it, and the bridge minimum of its health factor.
 
-All loops over lanes have the fixed length `LANES`, so that LLVM turns them into vector code. No lane depends on another.
+All loops over lanes have the fixed length `LANES`, so that LLVM makes vector code of them. No lane depends on another.
 """
 
 from __future__ import annotations
