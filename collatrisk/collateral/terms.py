@@ -147,12 +147,13 @@ class Terms:
     def describe(self) -> str:
         """Every value that is used, in one line of words."""
         delay = self.liquidation_delay_days
+        cure = _days_text(self.cure_days)
         return (
             f"liquidation threshold {_rule_text(self.liquidation_threshold)}, liquidated at a health factor below 1; "
-            f"margin called below {self.margin_call:g}, restored to {self.restore_to:g} within {self.cure_days:g} days "
+            f"margin called below {self.margin_call:g}, restored to {self.restore_to:g} within {cure} "
             f"(cured with probability {self.cure_probability:g}, else {self.uncured}); "
             f"bonus {self.liquidation_bonus:g}, fee {self.liquidation_fee:g}, close factor {self.close_factor:g}, "
-            f"sale {'at once' if delay == 0 else f'after {delay:g} days'} at the {_SALE_TEXT[self.sale_price]}; "
+            f"sale {'at once' if delay == 0 else f'after {_days_text(delay)}'} at the {_SALE_TEXT[self.sale_price]}; "
             f"borrow rate {self.borrow_rate:g} a year, price impact {_rule_text(self.price_impact)}, "
             f"marked {'within steps (bridge)' if self.mark == 'bridge' else 'at the end of each step'}"
         )
@@ -172,6 +173,10 @@ class Terms:
 
 
 _SALE_TEXT = {"worse": "end price or the barrier, whichever is worse", "end": "end price", "barrier": "barrier"}
+
+
+def _days_text(days: float) -> str:
+    return f"{days:g} {'day' if days == 1 else 'days'}"
 
 
 def _plain(value: object) -> str:
