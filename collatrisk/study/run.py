@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from collatrisk.base.findings import Finding
 from collatrisk.collateral import Terms
@@ -22,6 +22,9 @@ from collatrisk.study.result import StudyResult, table
 from collatrisk.study.scenario_cells import scenario_cell, scenario_names
 from collatrisk.study.sizes import MEASURES, haircut_cells, ltv_cells, threshold_cell
 from collatrisk.study.study import Study
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _FIT, _PASS, _MARGIN, _THRESHOLD, _SCENARIO, _FAN = 2.0, 1.0, 2.0, 12.0, 1.0, 0.5
 """Rough weights of the passes, for the estimate of the time that is left."""
@@ -74,6 +77,19 @@ def run_study(
     seconds = time.perf_counter() - clock
     info = run_info(study, market, context.plan, command, started.isoformat(timespec="seconds"), seconds)
     return gathered.result(market, info)
+
+
+def run_stress(study: Study, *, executor: Executor | None = None, progress: Report | None = None) -> pd.DataFrame:
+    """Only the stress tests of a study: the table `stress` of its result, the cells that failed among its rows."""
+    store = CellStore(None)
+    meter = Meter(progress, _FIT + len(study.terms) * 30.0 * _SCENARIO)
+    market = load_market(study.market, store)
+    meter.skip("market", _FIT)
+    gathered = _Gathered(_context(study, market, store, meter, executor))
+    for name, terms in study.terms.items():
+        gathered.stress(name, terms)
+    failed = [{**row, "status": "failed"} for row in gathered.rows.get("failures", []) if not row["book"]]
+    return table("stress", [*gathered.rows.get("stress", []), *failed])
 
 
 def _total(study: Study) -> float:

@@ -1,0 +1,177 @@
+"""`collatrisk run`, `demo`, `stress` and `validate`: studies from files to reports and tables."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from collatrisk.base.errors import InputError, Problem
+from collatrisk.cli import talk
+from collatrisk.cli.start import STUDY_FILE, write_template
+
+if TYPE_CHECKING:
+    from collatrisk.study import Study, StudyResult
+
+CELLS = ".cells"
+_RATINGS = {"within": "within limits", "borderline": "borderline", "breach": "BREACH", "failed": "FAILED"}
+
+
+def workers_or_default(workers: int | None) -> int:
+    """As many threads as the machine lets this process use, unless a number is given.
+
+    Kernels release the interpreter's lock, so that threads are enough.
+    """
+    if workers is not None:
+        return workers
+    usable = getattr(os, "sched_getaffinity", None)
+    return len(usable(0)) if usable else (os.cpu_count() or 1)
+
+
+def run_file(path: Path, out: Path, *, workers: int | None, seed: int | None, n_paths: int | None) -> StudyResult:
+    """Read, run and report one study file; its findings and its table go to the terminal."""
+    from collatrisk.study import load_study
+
+    study = load_study(path)
+    changes = {name: value for name, value in (("seed", seed), ("n_paths", n_paths)) if value is not None}
+    return run_and_report(replace(study, **changes) if changes else study, out, workers)
+
+
+def run_and_report(study: Study, out: Path, workers: int | None) -> StudyResult:
+    """Run a study into a folder: report.html, report.json, tables, and the cells that a later run goes on from."""
+    from collatrisk.report import write_report
+    from collatrisk.study import run_study
+
+    _usable_folder(out)
+    count = workers_or_default(workers)
+    start = time.perf_counter()
+    talk.say(f"{study.headline}: {study.n_paths:,} paths, {count} worker{'' if count == 1 else 's'}")
+    with talk.progress(study.name) as report, ThreadPoolExecutor(count) as executor:
+        result = run_study(study, executor=executor, progress=report, cells_dir=out / CELLS, command=_command())
+    files = write_report(result, out)
+    summary(result)
+    resumed = int(result.timings["resumed"].sum())
+    again = f", {resumed} cells from an earlier run" if resumed else ""
+    talk.say(f"{time.perf_counter() - start:.1f} s{again}. Status: {result.status}. Report: {files.html}", "bold")
+    return result
+
+
+def run_json(result: StudyResult, out: Path) -> dict[str, Any]:
+    """What `--json` prints."""
+    return {
+        "status": result.status,
+        "exit_code": result.exit_code,
+        "study": result.study.name,
+        "config_sha256": result.run.hashes["config"],
+        "seconds": round(result.run.seconds, 3),
+        "files": {"html": str(out / "report.html"), "json": str(out / "report.json"), "tables": str(out / "tables")},
+        "executive": result.executive.to_dict("records"),
+        "failures": result.failures.to_dict("records"),
+        "timings": result.timings.to_dict("records"),
+    }
+
+
+def demo(out: Path, workers: int | None) -> list[tuple[Path, StudyResult]]:
+    """Both templates, each in a folder of its own; files from an earlier demo are replaced."""
+    done = []
+    for name in ("lombard", "crypto-lending"):
+        folder = out / name
+        write_template(name, folder, force=True)
+        done.append((folder, run_file(folder / STUDY_FILE, folder, workers=workers, seed=None, n_paths=None)))
+    return done
+
+
+def validate(path: Path) -> dict[str, Any]:
+    """Everything that can be known without simulating: the file, the market's data, and whether they fit.
+
+    Raises
+    ------
+    InputError, DataError : with all problems.
+    """
+    from collatrisk.study import load_study
+    from collatrisk.study.check import check_study
+
+    study = load_study(path)
+    checked = check_study(study)
+    return {
+        "status": "ok",
+        "exit_code": 0,
+        "study": study.name,
+        "config_sha256": study.fingerprint(),
+        "assets": list(checked.assets),
+        "books": [book.name for book in study.books],
+        "terms": list(study.terms),
+        "clock": checked.clock,
+        "findings": [finding.to_dict() for finding in checked.findings],
+    }
+
+
+def stress_file(path: Path, scenarios: tuple[str, ...], workers: int | None) -> list[dict[str, Any]]:
+    """The scenarios of a study (or those named) on its books, without the rest of the study."""
+    from collatrisk.scenarios import load_catalogue
+    from collatrisk.study import load_study
+    from collatrisk.study.run import run_stress
+
+    study = load_study(path)
+    known = list(load_catalogue())
+    unknown = [name for name in scenarios if name not in known]
+    if unknown:
+        from collatrisk.base.validation import did_you_mean
+
+        rule = "is not in the catalogue"
+        raise InputError(
+            "Scenarios", [Problem("--scenario", repr(name), rule, did_you_mean(name, known)) for name in unknown]
+        )
+    if scenarios:
+        study = replace(study, stress=replace(study.stress, scenarios=scenarios))
+    with talk.progress("stress tests") as report, ThreadPoolExecutor(workers_or_default(workers)) as executor:
+        frame = run_stress(study, executor=executor, progress=report)
+    rows: list[dict[str, Any]] = frame.to_dict("records")
+    return rows
+
+
+def summary(result: StudyResult) -> None:
+    """The executive table on the terminal."""
+    heads = (
+        "Book",
+        "Terms",
+        "Assessment",
+        "Haircut",
+        "Stated LTV",
+        "Max LTV",
+        "Threshold",
+        "Margin call",
+        "Liquidation",
+    )
+    names = ("haircut", "ltv", "max_ltv", "liquidation_threshold", "call_probability", "liquidation_probability")
+    rows = []
+    for row in result.executive.to_dict("records"):
+        numbers = [_percent(row[name], 2 if "probability" in name else 1) for name in names]
+        rating = _RATINGS.get(row["rating"], row["rating"])
+        rows.append([row["book"], row["terms"], rating, *(numbers if row["status"] == "ok" else [""] * len(names))])
+    talk.table(result.study.headline, heads, rows)
+    for row in result.failures.to_dict("records"):
+        where = ", ".join(row[name] for name in ("cell", "book", "terms", "scenario") if row[name])
+        talk.error(f"  failed: {where}: {row['reason']}")
+
+
+def _percent(value: float, decimals: int) -> str:
+    return f"{100 * value:.{decimals}f} %" if value == value else "n/a"
+
+
+def _usable_folder(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        problem = Problem("--out", str(out), f"cannot be a folder: {error.strerror}", "give another folder")
+        raise InputError("Output", [problem]) from None
+
+
+def _command() -> str:
+    """What was typed, with the program's name instead of its path."""
+    return shlex.join(["collatrisk", *sys.argv[1:]])
