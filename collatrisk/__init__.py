@@ -13,6 +13,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from collatrisk.base.version import __version__
+
 if TYPE_CHECKING:
     from collatrisk.assessment import (
         Assessment as Assessment,
@@ -113,7 +115,6 @@ if TYPE_CHECKING:
         fit_volatility as fit_volatility,
     )
 
-__version__ = "0.1.0"
 
 _HOME: dict[str, tuple[str, ...]] = {
     "base.errors": ("CollatriskError", "DataError", "FitError", "InputError", "Problem"),

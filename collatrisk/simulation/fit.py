@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 
-from collatrisk import __version__
 from collatrisk.base.errors import CollatriskError, DataError, FitError, Problem
 from collatrisk.base.validation import Problems
+from collatrisk.base.version import __version__
 from collatrisk.dependence.fit import fit_dependence
 from collatrisk.dependence.specs import DependenceSpec, GaussianCopula, Independent, StudentTCopula
 from collatrisk.market.clock import Clock

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from collatrisk import __version__
+from collatrisk.base.version import __version__
 from collatrisk.study.cells import Solved, versions
 from collatrisk.study.market import LoadedMarket
 from collatrisk.study.result import Rating, RunInfo

@@ -16,8 +16,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar
 
-from collatrisk import __version__
 from collatrisk.base.errors import CollatriskError
+from collatrisk.base.version import __version__
 from collatrisk.study.study import canonical_hash
 
 Item = TypeVar("Item")

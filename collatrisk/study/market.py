@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from collatrisk.base.findings import Finding
 from collatrisk.base.validation import Problems
+from collatrisk.market.clock import Clock
 from collatrisk.study.cells import CellStore, versions
 from collatrisk.study.spec import DEFAULT_ASSET, MarketPlan
 from collatrisk.study.study import canonical_hash, spec_dict
@@ -82,7 +83,8 @@ def _calibrated(plan: MarketPlan) -> LoadedMarket:
     problems = Problems("Market")
     if plan.clock is not None:
         rule = f"must be the calibration's own clock, {model.clock.kind!r}"
-        problems.check(plan.clock == model.clock.kind, "market.clock", plan.clock, rule, "leave it out")
+        same = plan.clock in (model.clock, model.clock.kind)
+        problems.check(same, "market.clock", plan.clock, rule, "leave it out")
     problems.known("market.assets", plan.assets, model.assets)
     problems.raise_if_any()
     return LoadedMarket(model.select(plan.assets) if plan.assets else model, None, (), digest)
@@ -126,7 +128,7 @@ def fit(plan: MarketPlan, prices: pd.DataFrame) -> MarketModel:
 def fit_dict(plan: MarketPlan) -> dict[str, Any]:
     """What a fit depends on besides the prices."""
     return {
-        "clock": plan.clock,
+        "clock": spec_dict(plan.clock) if isinstance(plan.clock, Clock) else plan.clock,
         "align": plan.align,
         "volatility": {asset: spec_dict(spec) for asset, spec in plan.volatility.items()},
         "dependence": spec_dict(plan.dependence),

@@ -31,7 +31,7 @@ class MarketPlan:
     ----------
     prices : a file for `load_prices`, or a frame of prices (UTC index, one column an asset); None with `calibration`.
     calibration : a file written by ``MarketModel.save``, or a `MarketModel`; None with `prices`.
-    clock : ``"24/7"``, ``"business"`` or None: found from the prices, or the calibration's own.
+    clock : ``"24/7"``, ``"business"``, a `Clock` (with holidays, say) or None: found from the prices, or the calibration's own.
     align : ``"intersection"``: only dates on which every asset has a price; the report says which were dropped.
     assets : the assets to use; empty means all.
     volatility : asset -> specification; the key ``"default"`` stands for all others (Garch(1, 1, 1, "t") if absent).
@@ -42,7 +42,7 @@ class MarketPlan:
 
     prices: Path | pd.DataFrame | None = None
     calibration: Path | MarketModel | None = None
-    clock: str | None = None
+    clock: Clock | str | None = None
     align: str = "intersection"
     assets: tuple[str, ...] = ()
     volatility: Mapping[str, Any] = field(default_factory=dict)
@@ -56,7 +56,7 @@ class MarketPlan:
         if len(given) != 1:
             remedy = "name a file of prices, or a saved calibration, not both"
             problems.add("prices, calibration", given, "exactly one of the two must be given", remedy)
-        if self.clock is not None:
+        if isinstance(self.clock, str):
             problems.choice("clock", self.clock, ("24/7", "business"))
         problems.choice("align", self.align, ("intersection",))
         problems.choice("presample", self.presample, ("mean_square", "backcast"))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from collatrisk.base.validation import Problems
+from collatrisk.market.clock import Clock
 from collatrisk.study.spec import Book, Grid, MarketPlan, Sizing, StressPlan, repeated
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class Study:
             "market": {
                 "prices": _named(market.prices),
                 "calibration": _named(market.calibration),
-                "clock": market.clock,
+                "clock": spec_dict(market.clock) if isinstance(market.clock, Clock) else market.clock,
                 "align": market.align,
                 "assets": list(market.assets),
                 "volatility": {asset: spec_dict(spec) for asset, spec in market.volatility.items()},
