@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from collatrisk.base.validation import Problems
+from collatrisk.market.clock import Clock
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +32,8 @@ class MarketPlan:
     ----------
     prices : a file for `load_prices`, or a frame of prices (UTC index, one column an asset); None with `calibration`.
     calibration : a file written by ``MarketModel.save``, or a `MarketModel`; None with `prices`.
-    clock : ``"24/7"``, ``"business"``, a `Clock` (with holidays, say) or None: found from the prices, or the calibration's own.
+    clock : ``"24/7"``, ``"business"``, a `Clock` (one with holidays, say) or None: found from the prices, or the
+        calibration's own.
     align : ``"intersection"``: only dates on which every asset has a price; the report says which were dropped.
     assets : the assets to use; empty means all.
     volatility : asset -> specification; the key ``"default"`` stands for all others (Garch(1, 1, 1, "t") if absent).
