@@ -36,10 +36,8 @@ def calibration(name: str) -> Path:
         if place.is_file():
             return place
     looked = " and ".join(str(place.parent) for place in places)
-    problem = Problem(
-        "calibration", repr(name), f"is not in {looked}", "install collatrisk again, or calibrate your own"
-    )
-    raise InputError("Shipped calibrations", [problem])
+    remedy = "install collatrisk again, or calibrate your own"
+    raise InputError("Shipped calibrations", [Problem("calibration", repr(name), f"is not in {looked}", remedy)])
 
 
 def index_prices() -> pd.DataFrame:
@@ -59,7 +57,9 @@ def index_prices() -> pd.DataFrame:
             problem = Problem("arch", str(path), "does not carry the series", "install arch 7.2 or later with pip")
             raise InputError("Example prices", [problem])
         frame = pd.read_csv(path)
-        columns[asset] = pd.Series(frame[column].to_numpy(), index=pd.to_datetime(frame.iloc[:, 0], format="%m/%d/%Y"))
+        stamps = pd.to_datetime(frame.iloc[:, 0], format="%m/%d/%Y")
+        # The file marks a day without a price with a full stop.
+        columns[asset] = pd.Series(pd.to_numeric(frame[column], errors="coerce").to_numpy(), index=stamps)
     table = pd.DataFrame(columns).loc[_FIRST:_LAST].dropna(how="all")
     table.index.name = "date"
     return table

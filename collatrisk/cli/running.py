@@ -38,8 +38,9 @@ def run_file(path: Path, out: Path, *, workers: int | None, seed: int | None, n_
     from collatrisk.study import load_study
 
     study = load_study(path)
-    changes = {name: value for name, value in (("seed", seed), ("n_paths", n_paths)) if value is not None}
-    return run_and_report(replace(study, **changes) if changes else study, out, workers)
+    study = study if seed is None else replace(study, seed=seed)
+    study = study if n_paths is None else replace(study, n_paths=n_paths)
+    return run_and_report(study, out, workers)
 
 
 def run_and_report(study: Study, out: Path, workers: int | None) -> StudyResult:
@@ -131,23 +132,12 @@ def stress_file(path: Path, scenarios: tuple[str, ...], workers: int | None) -> 
         study = replace(study, stress=replace(study.stress, scenarios=scenarios))
     with talk.progress("stress tests") as report, ThreadPoolExecutor(workers_or_default(workers)) as executor:
         frame = run_stress(study, executor=executor, progress=report)
-    rows: list[dict[str, Any]] = frame.to_dict("records")
-    return rows
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
 def summary(result: StudyResult) -> None:
     """The executive table on the terminal."""
-    heads = (
-        "Book",
-        "Terms",
-        "Assessment",
-        "Haircut",
-        "Stated LTV",
-        "Max LTV",
-        "Threshold",
-        "Margin call",
-        "Liquidation",
-    )
+    heads = ("Book", "Terms", "Assessment", "Haircut", "LTV", "Max LTV", "Threshold", "Called", "Liquidated")
     names = ("haircut", "ltv", "max_ltv", "liquidation_threshold", "call_probability", "liquidation_probability")
     rows = []
     for row in result.executive.to_dict("records"):

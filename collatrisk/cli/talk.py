@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from collatrisk.base.findings import Finding
 
 
+_PLAIN_WIDTH = 132
+
+
 @dataclass
 class _Voice:
     json: bool = False
@@ -48,7 +51,8 @@ def console() -> Console:
     """The console on stderr. Made anew each time: tests and callers may have replaced the stream."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    out = Console(stderr=True, highlight=False, soft_wrap=True)
+    return out if out.is_terminal else Console(stderr=True, highlight=False, soft_wrap=True, width=_PLAIN_WIDTH)
 
 
 def say(text: str, style: str = "") -> None:
@@ -93,10 +97,11 @@ def text_out(text: str) -> None:
 
 def table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """A table on stderr; the first two columns are text."""
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
     from rich.text import Text
 
-    shown = Table(title=Text(title), title_justify="left", header_style="bold", expand=False)
+    shown = Table(title=Text(title), title_justify="left", header_style="bold", box=SIMPLE_HEAD)
     for i, head in enumerate(heads):
         shown.add_column(Text(head), justify="left" if i < 2 else "right")
     for row in rows:
