@@ -213,17 +213,22 @@ class _Gathered:
         tables = {name: table(name, self.rows.get(name, [])) for name in _FROM_ROWS}
         tables |= {name: table(name, rows) for name, rows in model_tables(market.model).items()}
         terms_findings = [finding for terms in self.context.study.terms.values() for finding in terms.findings]
-        about_models = (*market.model.findings, *_of_marginals(market), *self.findings, *terms_findings)
+        aligned = [finding for finding in market.model.findings if finding.code in _ALIGNMENT]
+        fitted = [finding for finding in market.model.findings if finding.code not in _ALIGNMENT]
+        about_models = (*fitted, *_of_marginals(market), *self.findings, *terms_findings)
         return StudyResult(
             study=self.context.study,
             run=info,
-            data_findings=tuple(dict.fromkeys(market.findings)),
+            data_findings=tuple(dict.fromkeys((*market.findings, *aligned))),
             model_findings=tuple(dict.fromkeys(about_models)),
             model=market.model,
             timings=table("timings", self.context.meter.timings),
             **tables,
         )
 
+
+_ALIGNMENT = frozenset(("missing-days", "common-dates", "mixed-clocks", "short-history", "too-short", "long-steps"))
+"""Findings of a model that are about its data."""
 
 _FROM_ROWS = (
     "executive",

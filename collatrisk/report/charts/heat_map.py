@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from collatrisk.report.charts.common import short
+from collatrisk.report.charts.common import probability_floor, short
 from collatrisk.report.palette import INK, LIMIT
 from collatrisk.report.svg import draw
 from collatrisk.report.tables import data_table
@@ -46,7 +46,7 @@ def heat_map(name: str, surface: pd.DataFrame, terms: str, horizon: float, limit
         from matplotlib.colors import LinearSegmentedColormap
 
         axes = figure.subplots()
-        floor = 1e-5
+        floor = probability_floor(values[values > 0].tolist())
         shade = np.log(np.clip(np.nan_to_num(values), floor, 1) / floor) / math.log(1 / floor)
         ramp = LinearSegmentedColormap.from_list("ramp", _RAMP)
         axes.pcolormesh(shade, cmap=ramp, vmin=0, vmax=1, edgecolors="white", linewidth=2)

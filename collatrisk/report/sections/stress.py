@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 _ORDER = ("shortfall", "liquidation", "margin call", "none", "failed", "refused")
 _MOST_COLUMNS = 8
 _CAPTIONS = {
-    "shock": "Instantaneous shock: the first event, the change of the collateral",
-    "replay": "Replay of history: the first event, the collateral at its lowest",
+    "shock": "Instantaneous shock: how far it goes, the change of the collateral",
+    "replay": "Replay of history: how far it goes, the collateral at its lowest",
     "model": "Stressed model: probability of a margin call / of a liquidation within the horizon",
 }
 

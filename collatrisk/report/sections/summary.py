@@ -45,13 +45,13 @@ def _table(result: StudyResult, table: pd.DataFrame) -> Table:
     columns = (
         Column("Book", "terms", "left"),
         Column("Assessment", "", "left"),
-        Column("Haircut", f"{measure} {share(sizing.level)}, {days(sizing.mpor_days)}"),
-        Column("Max LTV", f"call probability \u2264 {share(sizing.max_call_probability)}"),
+        Column("Haircut", f"{measure}\u00a0{share(sizing.level)}, {days(sizing.mpor_days)}"),
+        Column("Max LTV", f"calls \u2264\u00a0{share(sizing.max_call_probability)}"),
         Column("Stated LTV", "today"),
-        Column("Liquidation threshold", f"sized; shortfall \u2264 {share(sizing.max_shortfall_probability)}"),
+        Column("Liquidation threshold", f"shortfall \u2264\u00a0{share(sizing.max_shortfall_probability)}"),
         Column("Threshold in force", "terms"),
-        Column("Margin call", f"probability, {days(study.horizon_days)}"),
-        Column("Liquidation", f"probability, {days(study.horizon_days)}"),
+        Column("Margin call", f"in {days(study.horizon_days)}"),
+        Column("Liquidation", f"in {days(study.horizon_days)}"),
         Column("ES of shortfall", f"{currencies}, {share(sizing.level)}"),
     )
     return Table(columns, tuple(_row(row) for row in records(table)), style="executive")

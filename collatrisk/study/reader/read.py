@@ -85,7 +85,8 @@ class _Reading:
         grid = self.built(("grid",), Grid, **{key: _floats(value) for key, value in self.section("grid").items()})
         sizing = self.built(("sizing",), Sizing, **self.section("sizing"))
         stress = self.stress()
-        if grid and sizing:
+        # A misspelt key leaves a default behind, and what follows from that would only confuse.
+        if grid and sizing and not any(self.touched((section,)) for section in ("study", "grid", "sizing")):
             horizon = float(settings.get("horizon_days", defaults["horizon_days"]))
             self.checked((), lambda p: check_horizons(p, horizon, grid, sizing))
         self.problems.raise_if_any()
