@@ -36,10 +36,25 @@ def resamples(n: int, overlap: int, seed: int, replicates: int = REPLICATES) -> 
         yield (starts[:, None] + inside).ravel()[:n]
 
 
+def kept_variance(n: int, overlap: int) -> float:
+    """The share of a mean's variance that blocks show: 1 - (k^2 - 1) / (3 k l) for overlap k and blocks of l.
+
+    Windows of k steps have autocovariances proportional to 1 - j/k, and blocks of length l weigh them by 1 - j/l: with
+    l = k a third of the variance is lost.
+    """
+    return 1.0 - (overlap * overlap - 1.0) / (3.0 * overlap * block_length(n, overlap))
+
+
 def bootstrap(
     losses: FloatArray, statistic: Callable[[FloatArray], float], overlap: int, seed: int
 ) -> tuple[tuple[float, ...], float]:
-    """A statistic on each of 999 moving-block resamples: (ascending replicates, their standard deviation)."""
+    """A statistic on each of 999 moving-block resamples: (ascending replicates, their standard deviation).
+
+    The replicates are spread about the sample's own statistic by 1 / sqrt(`kept_variance`): blocks cut the dependence
+    between windows, and bounds without this cover 80 to 90 % where they say 95 %.
+    """
     values = [statistic(losses[rows]) for rows in resamples(losses.size, overlap, seed)]
-    replicates = np.sort(np.array(values))
+    centre = statistic(losses)
+    spread = 1.0 / math.sqrt(kept_variance(losses.size, overlap))
+    replicates = centre + spread * (np.sort(np.array(values)) - centre)
     return tuple(replicates.tolist()), float(replicates.std(ddof=1))

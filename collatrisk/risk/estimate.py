@@ -13,7 +13,7 @@ from collatrisk.risk.intervals import ExactValue, Interval, MappedInterval
 Kind = Literal["probability", "quantile", "expected_shortfall", "mean", "threshold", "exact"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Estimate:
     """A value, its bounds, and how both were found.
 
@@ -123,6 +123,9 @@ class Estimate:
 
     def __str__(self) -> str:
         return self.format()
+
+    def __repr__(self) -> str:
+        return f"Estimate({self.format()} at 95 %, {self.kind}, {self.method})"
 
     def __format__(self, spec: str) -> str:
         """``f"{estimate}"`` is `format`; with a number's format, such as ``.4f``, the value alone."""

@@ -45,15 +45,25 @@ class FixedInterval:
 
 @dataclass(frozen=True, slots=True)
 class NormalInterval:
-    """value -+ z standard errors, not below `floor`."""
+    """value -+ t standard errors, not below `floor`: Student's t where the error is that of few observations.
+
+    Attributes
+    ----------
+    value, standard_error, floor : as they say.
+    degrees : degrees of freedom of the standard error, one less than the observations behind it; infinite: the normal.
+    """
 
     value: float
     standard_error: float
     floor: float = -math.inf
+    degrees: float = math.inf
 
     def ci(self, confidence: float = 0.95) -> tuple[float, float]:
-        """The normal bounds."""
-        reach = float(special.ndtri(0.5 + 0.5 * confidence)) * self.standard_error
+        """The bounds by the normal law or Student's t."""
+        upper = 0.5 + 0.5 * confidence
+        normal = math.isinf(self.degrees)
+        quantile = float(special.ndtri(upper) if normal else special.stdtrit(self.degrees, upper))
+        reach = quantile * self.standard_error
         return max(self.value - reach, self.floor), self.value + reach
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
 from numbers import Real
 
 import numpy as np
@@ -14,16 +13,25 @@ _EPSILON = float(np.finfo(np.float64).eps)
 
 
 def check_levels(level: object, problems: Problems, name: str = "level") -> tuple[float, ...]:
-    """One level or several as floats in (0, 1); broken rules go to `problems`."""
-    found = tuple(level) if isinstance(level, Iterable) and not isinstance(level, str) else (level,)
+    """One level or several as floats in (0, 1); broken rules go to `problems`.
+
+    Several come in an order that the answers keep: a list, a tuple, an array or a Series; no set, no generator.
+    """
+    if np.ndim(level) > 1:  # type: ignore[arg-type]
+        problems.add(name, level, "must be one-dimensional", "give a list such as [0.99, 0.999]")
+        return ()
+    found = tuple(level) if np.ndim(level) else (level,)  # type: ignore[arg-type]
     if not found:
         problems.add(name, level, "must hold at least one level", "give 0.99 for 99 %")
-    return tuple(_check_level(one, problems, name) for one in found)
+    return tuple(check_level(one, problems, name) for one in found)
 
 
-def _check_level(level: object, problems: Problems, name: str) -> float:
+def check_level(level: object, problems: Problems, name: str = "level") -> float:
+    """One level as a float in (0, 1); broken rules go to `problems`."""
     remedy = "give 0.99 for 99 %"
-    if isinstance(level, Real) and 1 < float(level) < 100:
+    if isinstance(level, np.ndarray) and level.ndim == 0:
+        level = level.item()
+    if isinstance(level, int | float) and 1 < level < 100:
         remedy = f"give {float(level) / 100:.6g} for {float(level):g} %"
     return problems.number(name, level, low=0, high=1, open_low=True, open_high=True, remedy=remedy)
 
@@ -40,8 +48,8 @@ def quantile_rank(n: int, level: float) -> int:
 
 
 def tail_count(n: int, level: float) -> float:
-    """The number of losses in the tail, (1 - level) x n, not necessarily whole."""
-    return n - snapped(n * level, n)
+    """The number of losses in the tail, (1 - level) x n: above zero, not necessarily whole."""
+    return n - snapped(n * level, n) or n * (1.0 - level)
 
 
 def tail_size(n: int, lowest_level: float, *, overlap: float = 1) -> int:
@@ -55,7 +63,16 @@ def tail_size(n: int, lowest_level: float, *, overlap: float = 1) -> int:
     n : int >= 1, the number of losses.
     lowest_level : the lowest level that will be asked for, in (0, 1).
     overlap : 1 for independent losses; the number of steps that windows share otherwise.
+
+    Raises
+    ------
+    InputError : with all broken rules at once.
     """
+    problems = Problems("tail_size")
+    n = problems.integer("n", n, low=1, remedy="give the number of losses")
+    lowest_level = check_level(lowest_level, problems, "lowest_level")
+    overlap = check_sharing(overlap, problems)
+    problems.raise_if_any()
     spread = 6.0 * math.sqrt(max(overlap, 1.0) * n * lowest_level * (1.0 - lowest_level))
     return min(n, n - quantile_rank(n, lowest_level) + 1 + math.ceil(spread) + 3)
 
@@ -63,3 +80,19 @@ def tail_size(n: int, lowest_level: float, *, overlap: float = 1) -> int:
 def check_overlap(overlap: object, problems: Problems) -> int:
     """`overlap` as an int >= 1; broken rules go to `problems`."""
     return problems.integer("overlap", overlap, low=1, remedy="1 for independent losses, k for windows of k steps")
+
+
+def check_sharing(overlap: object, problems: Problems) -> float:
+    """An overlap that need not be whole, as a finite float >= 1; broken rules go to `problems`."""
+    return problems.number("overlap", overlap, low=1, remedy="1 for independent losses, k for windows of k steps")
+
+
+def check_seed(seed: object, problems: Problems) -> int:
+    """A seed in [0, 2**64); broken rules go to `problems`."""
+    return problems.integer("seed", seed, low=0, high=2**64 - 1, remedy="any whole number, 0 for example")
+
+
+def check_floor(floor: object, problems: Problems) -> None:
+    """A floor is a number, minus infinity for none; broken rules go to `problems`."""
+    holds = isinstance(floor, Real) and floor == floor
+    problems.check(holds, "floor", floor, "must be a number", "give 0 for amounts, or leave it out")

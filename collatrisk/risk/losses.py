@@ -17,13 +17,17 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 _SMALL = 4096
 _SD_OF_SAMPLE = 4.0
+_HUGE = 1e150
 
 
 def as_losses(losses: object, problems: Problems, name: str = "losses") -> FloatArray:
     """`losses` as a contiguous float64 vector; wrong shapes and types go to `problems`, values are not looked at."""
-    try:
-        values = np.asarray(losses, dtype=np.float64)
-    except (TypeError, ValueError):
+    if isinstance(losses, np.ma.MaskedArray) and np.ma.is_masked(losses):
+        remedy = "leave them out deliberately: losses.compressed()"
+        problems.add(name, f"{int(np.ma.getmaskarray(losses).sum())} masked values", "must not be masked", remedy)
+        return np.empty(0)
+    values = _as_floats(losses)
+    if values is None:
         problems.add(name, losses, "must be numbers", "give a one-dimensional array of losses, positive = bad")
         return np.empty(0)
     if values.ndim != 1:
@@ -34,8 +38,17 @@ def as_losses(losses: object, problems: Problems, name: str = "losses") -> Float
     return np.ascontiguousarray(values)
 
 
+def _as_floats(losses: object) -> FloatArray | None:
+    """As float64; None for what is not numbers: text, dates and complex numbers would convert all the same."""
+    try:
+        given = np.asarray(losses)
+        return np.asarray(given, dtype=np.float64) if given.dtype.kind in "biufO" else None
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
 def check_finite(values: FloatArray, problems: Problems, name: str = "losses") -> None:
-    """Refuse NaN and infinite values, with their counts."""
+    """Refuse NaN, infinite and absurdly large values (whose squares or sums overflow), with their counts."""
     n_nan = int(np.count_nonzero(np.isnan(values)))
     n_infinite = int(np.count_nonzero(np.isinf(values)))
     if n_nan:
@@ -44,6 +57,10 @@ def check_finite(values: FloatArray, problems: Problems, name: str = "losses") -
     if n_infinite:
         shown = f"{n_infinite} infinite among {values.size}"
         problems.add(name, shown, "must be finite", "an infinite loss has no expected shortfall: cap it or drop it")
+    n_huge = int(np.count_nonzero(np.abs(values) > _HUGE)) - n_infinite
+    if n_huge:
+        rule = f"must lie within -+{_HUGE:g}, or sums of squares overflow"
+        problems.add(name, f"{n_huge} beyond it among {values.size}", rule, "give larger units, millions say")
 
 
 def largest(values: FloatArray, keep: int, problems: Problems) -> FloatArray:
@@ -60,7 +77,10 @@ def largest(values: FloatArray, keep: int, problems: Problems) -> FloatArray:
     if found is None and not problems.found:
         check_finite(values, problems)
         found = np.sort(np.partition(values, n - keep)[n - keep :])
-    return np.empty(0) if found is None else found
+    if found is None:
+        return np.empty(0)
+    check_finite(found[[0, -1]], problems)
+    return found
 
 
 def _largest_of_many(values: FloatArray, keep: int, problems: Problems) -> FloatArray | None:

@@ -14,7 +14,7 @@ from collatrisk.risk import tailmath
 from collatrisk.risk.bootstrap import REPLICATES, block_length, bootstrap
 from collatrisk.risk.estimate import Estimate, Kind
 from collatrisk.risk.intervals import BootstrapInterval, FixedInterval, Interval
-from collatrisk.risk.levels import check_levels, check_overlap, tail_size
+from collatrisk.risk.levels import check_floor, check_levels, check_overlap, check_seed, tail_size
 from collatrisk.risk.losses import as_losses, check_finite, largest
 from collatrisk.risk.moments import Moments
 
@@ -137,7 +137,7 @@ def estimate_expected_shortfall(
 ) -> Estimate | tuple[Estimate, ...]:
     """`expected_shortfall` with its error.
 
-    Independent losses: normal interval with
+    Independent losses: Student t interval, one degree of freedom less than losses in the tail, with
     se = sqrt((Var(L | L > VaR) + level (ES - VaR)^2) / (n (1 - level))). Overlapping windows: moving-block bootstrap.
 
     Parameters
@@ -152,7 +152,7 @@ def estimate_expected_shortfall(
         return tailmath.estimate_es(tail, n, one, 1, floor)
 
     method = tailmath.ES_METHOD
-    return _estimates("expected_shortfall", losses, level, overlap, seed, independent, tailmath.tail_es, method)
+    return _estimates("expected_shortfall", losses, level, overlap, seed, independent, tailmath.tail_es, method, floor)
 
 
 def _estimates(
@@ -164,11 +164,14 @@ def _estimates(
     independent: Callable[[FloatArray, int, float], Estimate],
     read: _Reader,
     method: str,
+    floor: float = -math.inf,
 ) -> Estimate | tuple[Estimate, ...]:
     problems = Problems(f"Estimate of {kind.replace('_', ' ')}")
     levels = check_levels(level, problems)
     values = as_losses(losses, problems)
     overlap = check_overlap(overlap, problems)
+    seed = check_seed(seed, problems)
+    check_floor(floor, problems)
     keep = 1 if problems.found else tail_size(values.size, min(levels))
     tail = largest(values, keep, problems) if values.size else values
     problems.raise_if_any()
@@ -177,7 +180,9 @@ def _estimates(
         def statistic(sample: FloatArray) -> float:
             return read(np.sort(sample), sample.size, one)
 
-        return block_estimate(values, statistic, overlap, seed, kind=kind, method=method.format(level=one), level=one)
+        words = method.format(level=one)
+        found = block_estimate(values, statistic, overlap, seed, kind=kind, method=words, level=one)
+        return found.mapped(floor=floor)
 
     if overlap == 1:
         found = tuple(independent(tail, values.size, one) for one in levels)
@@ -219,7 +224,7 @@ def block_estimate(
 
 
 def estimate_mean(values: Losses, *, overlap: int = 1, seed: int = 0, floor: float = -math.inf) -> Estimate:
-    """The mean of values with its error: normal interval, or moving-block bootstrap for overlapping windows.
+    """The mean of values with its error: Student t interval, or moving-block bootstrap for overlapping windows.
 
     Parameters
     ----------
@@ -235,6 +240,8 @@ def estimate_mean(values: Losses, *, overlap: int = 1, seed: int = 0, floor: flo
     array = as_losses(values, problems, "values")
     check_finite(array, problems, "values")
     overlap = check_overlap(overlap, problems)
+    seed = check_seed(seed, problems)
+    check_floor(floor, problems)
     problems.raise_if_any()
     if overlap == 1:
         return Moments().add(array).estimate(floor=floor)

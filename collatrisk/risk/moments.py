@@ -15,6 +15,7 @@ from collatrisk.base.validation import Problems
 from collatrisk.execution import MICRO_BLOCK
 from collatrisk.risk.estimate import Estimate
 from collatrisk.risk.intervals import FixedInterval, NormalInterval
+from collatrisk.risk.levels import check_floor, check_sharing
 from collatrisk.risk.losses import as_losses, check_finite
 from collatrisk.risk.tailmath import OVERLAP_NOTE
 
@@ -122,7 +123,7 @@ class Moments:
         return central / (self.count - 1) if central > noise else 0.0
 
     def estimate(self, *, overlap: float = 1, floor: float = -math.inf) -> Estimate:
-        """The mean with its normal interval.
+        """The mean with its Student t interval.
 
         Parameters
         ----------
@@ -135,6 +136,8 @@ class Moments:
         """
         problems = Problems("Moments.estimate")
         problems.check(self.count > 0, "count", self.count, "must hold at least one value", "add values first")
+        overlap = check_sharing(overlap, problems)
+        check_floor(floor, problems)
         problems.raise_if_any()
         n_effective = self.count / overlap
         error = math.sqrt(self.variance / n_effective) if self.count > 1 else math.inf
@@ -143,9 +146,9 @@ class Moments:
         if math.isinf(error):
             method += "; no bounds: one value only"
         elif error == 0:
-            method += "; no bounds: all values are equal, so the sample cannot tell"
+            method += "; no bounds: all values are equal (to rounding), so the sample cannot tell"
         else:
-            method += "; normal interval"
-            interval = NormalInterval(self.mean, error, floor)
+            method += "; Student t interval"
+            interval = NormalInterval(self.mean, error, floor, max(n_effective - 1.0, 1.0))
         monte_carlo = error if overlap == 1 else None
         return Estimate(self.mean, error, "mean", method, self.count, n_effective, interval, monte_carlo)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from collatrisk.base.validation import Problems
 from collatrisk.risk import tailmath
 from collatrisk.risk.estimate import Estimate
-from collatrisk.risk.levels import check_levels
+from collatrisk.risk.levels import check_level, check_sharing
 from collatrisk.risk.losses import as_losses, largest
 
 if TYPE_CHECKING:
@@ -73,7 +73,18 @@ class TailSketch:
         return self._with(tail, values.size)
 
     def merge(self, *others: TailSketch) -> TailSketch:
-        """This sketch and others, as if all their losses had been added to one; the smallest `keep` rules."""
+        """This sketch and others, as if all their losses had been added to one; the smallest `keep` rules.
+
+        Raises
+        ------
+        InputError : for what is no sketch.
+        """
+        problems = Problems("TailSketch.merge")
+        for other in others:
+            problems.check(
+                isinstance(other, TailSketch), "others", other, "must be a TailSketch", "add losses with add"
+            )
+        problems.raise_if_any()
         keep = min([self.keep, *(other.keep for other in others)])
         merged = np.sort(np.concatenate([self.tail, *(other.tail for other in others)]))
         count = self.count + sum(other.count for other in others)
@@ -101,15 +112,16 @@ class TailSketch:
         level : in (0, 1).
         overlap : steps that neighbouring windows share; n / overlap losses then set the ranks of the bounds.
         """
-        return tailmath.estimate_var(self.tail, self.count, self._checked(level), overlap)
+        return tailmath.estimate_var(self.tail, self.count, self._checked(level, overlap), overlap)
 
     def estimate_expected_shortfall(self, level: float, *, overlap: float = 1, floor: float = -math.inf) -> Estimate:
-        """`expected_shortfall` with its normal interval; `floor`: a value that losses cannot fall below, such as 0."""
-        return tailmath.estimate_es(self.tail, self.count, self._checked(level), overlap, floor)
+        """`expected_shortfall` with its Student t interval; `floor`: what losses cannot fall below, such as 0."""
+        return tailmath.estimate_es(self.tail, self.count, self._checked(level, overlap), overlap, floor)
 
-    def _checked(self, level: float) -> float:
+    def _checked(self, level: float, overlap: float = 1) -> float:
         problems = Problems("TailSketch")
-        (checked,) = check_levels(level, problems)
+        checked = check_level(level, problems)
+        check_sharing(overlap, problems)
         if problems.check(self.count > 0, "count", 0, "must hold at least one loss", "add losses first"):
             wanted = 0 if problems.found else tailmath.needed(self.count, checked)
             rule = f"must be at least {wanted} for level {checked:g} of {self.count} losses"

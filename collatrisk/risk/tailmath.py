@@ -13,8 +13,9 @@ from collatrisk.risk.levels import quantile_rank, tail_count
 
 FloatArray = NDArray[np.float64]
 _ONE_SD = math.erf(math.sqrt(0.5))
-VAR_METHOD = "order statistic ceil(n x level), level {level:g}"
-ES_METHOD = "Acerbi-Tasche tail mean, level {level:g}"
+FEW_IN_TAIL = 100
+VAR_METHOD = "order statistic ceil(n x level), level {level:.10g}"
+ES_METHOD = "Acerbi-Tasche tail mean, level {level:.10g}"
 OVERLAP_NOTE = "; windows overlap by {overlap:g} steps: n counts as n / {overlap:g}"
 
 
@@ -60,7 +61,7 @@ def estimate_var(tail: FloatArray, n: int, level: float, overlap: float = 1) -> 
 
 
 def estimate_es(tail: FloatArray, n: int, level: float, overlap: float = 1, floor: float = -math.inf) -> Estimate:
-    """The tail mean with its normal interval.
+    """The tail mean with its Student t interval, one degree of freedom less than losses in the tail.
 
     se = sqrt((Var(L | L > VaR) + level (ES - VaR)^2) / (n (1 - level))), n being the effective number. A tail that
     shows no variation, or holds a single loss, cannot bound what it estimates: bounds are then `floor` and infinity.
@@ -77,8 +78,11 @@ def estimate_es(tail: FloatArray, n: int, level: float, overlap: float = 1, floo
     elif error == 0:
         method += "; no upper bound: all losses in the tail are equal, so the sample cannot tell"
     else:
-        method += f"; normal interval, {math.ceil(tail_count(n, level)):,} losses in the tail"
-        interval = NormalInterval(value, error, floor)
+        whole = math.ceil(tail_count(n, level))
+        method += f"; Student t interval, {whole:,} losses in the tail"
+        if whole < FEW_IN_TAIL:
+            method += f" (fewer than {FEW_IN_TAIL}: where the tail is heavy, the upper bound is too low)"
+        interval = NormalInterval(value, error, floor, whole - 1.0)
     monte_carlo = error if overlap == 1 else None
     return Estimate(value, error, "expected_shortfall", method, n, n_effective, interval, monte_carlo)
 
