@@ -172,7 +172,7 @@ def test_progress_grows_to_the_end() -> None:
 
 
 def test_an_account_that_owes_a_volatile_asset_has_probabilities_but_no_loan_to_value_limit() -> None:
-    short = Book("short", Account({"USD": 100.0}, {"ETH": 40.0}))
+    short = Book("short", Account({"USD": 100.0}, {"ETH": 75.0}))
     study = replace(STUDY, books=(short,), terms={"standard": TERMS["standard"]}, stress=StressPlan(()))
     found = run_study(study)
     row = found.executive.iloc[0]

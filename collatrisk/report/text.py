@@ -67,8 +67,8 @@ def money_estimate(value: float, low: float, high: float) -> tuple[str, str]:
     """An amount and its interval."""
     if not math.isfinite(value):
         return MISSING, ""
-    if value == 0 and high == 0:
-        return "0", "no loss in any path"
+    if value == 0 and (high == 0 or math.isinf(high)):
+        return "0", "no loss seen"
     end = money(high) if math.isfinite(high) else "unbounded"
     return money(value), f"{money(low)} to {end}"
 

@@ -114,7 +114,7 @@ class RunInfo:
     provenance: Mapping[str, str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class StudyResult:
     """The tables of a study (columns in `COLUMNS`), its findings and how to reproduce it.
 
@@ -177,6 +177,12 @@ class StudyResult:
     def exit_code(self) -> int:
         """0, or 4 if some cells failed."""
         return 4 if len(self.failures) else 0
+
+    def __repr__(self) -> str:
+        books, failed = len(self.executive), len(self.failures)
+        return (
+            f"StudyResult({self.study.headline}: {books} books and terms, {failed} failed cells, status {self.status})"
+        )
 
     def _repr_html_(self) -> str:
         columns = ["book", "terms", "rating", *QUANTITIES]
