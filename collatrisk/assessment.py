@@ -27,7 +27,7 @@ _STANDARD = "standard"
 ANY_ASSET = "*"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Assessment:
     """What `assess` found: the tables of a study of one or a few accounts.
 
@@ -66,6 +66,9 @@ class Assessment:
         problems.check(target.parent.is_dir(), "path", str(path), "must lie in a folder that exists", "make the folder")
         problems.raise_if_any()
         return write_text(target, render_html(self.result))
+
+    def __repr__(self) -> str:
+        return f"Assessment({self.result!r}, {self.clock})"
 
     def _repr_html_(self) -> str:
         from collatrisk.base.tables import html_table
@@ -117,6 +120,7 @@ def assess(
     """
     from collatrisk.market import infer_clock
     from collatrisk.study import run_study
+    from collatrisk.study.check import check_study
 
     used_clock = infer_clock(prices) if clock is None else Clock.of(clock)
     used_terms = Terms() if terms is None else terms
@@ -142,6 +146,7 @@ def assess(
         sizing=Sizing(mpor_days=min(10.0, horizon_days)),
         stress=StressPlan(scenarios=tuple(scenarios), n_paths=min(n_paths, 10_000)),
     )
+    check_study(study)  # a batch goes on past a bad book; here there is nobody else to serve
     result = run_study(study, executor=executor, command="collatrisk.assess(prices, loan)")
     return Assessment(result, clock_text, used_terms)
 

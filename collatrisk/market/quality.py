@@ -30,7 +30,7 @@ from collatrisk.market.pegs import find_pegs
 from collatrisk.market.series_checks import check_series
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class DataQualityReport:
     """What an examination of prices found.
 
@@ -94,6 +94,9 @@ class DataQualityReport:
             "worst": self.worst,
             "findings": [finding.to_dict() for finding in self.findings],
         }
+
+    def __repr__(self) -> str:
+        return f"DataQualityReport({self._title()})"
 
     def __str__(self) -> str:
         lines = [self._title()]

@@ -70,7 +70,7 @@ class ResolvedShocks:
         return html_table(("asset", "shock", "how"), rows, f"Scenario {self.scenario}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Scenario:
     """A stress scenario. The catalogue's are read by `load_catalogue`; your own can be built here or in a TOML file.
 
@@ -213,6 +213,9 @@ class Scenario:
             "quality": number.quality,
             "note": number.note,
         }
+
+    def __repr__(self) -> str:
+        return f"Scenario({self.id}: {self.title}, {self.kind}, {len(self.shocks)} shocks)"
 
     def _repr_html_(self) -> str:
         columns = ("asset", "shock", "measure", "window", "venue", "quality", "source", "note")

@@ -78,7 +78,7 @@ class Jump:
         return Jump.from_dict, (self.to_dict(),)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class MarketModel:
     """Everything a simulation needs to know of a market. Frozen: a change is a new model.
 
@@ -264,6 +264,9 @@ class MarketModel:
         from collatrisk.simulation.model_summary import model_summary
 
         return model_summary(self)
+
+    def __repr__(self) -> str:
+        return f"MarketModel({', '.join(self.assets)}; {self.dependence.describe()}; {self.clock})"
 
     def _repr_html_(self) -> str:
         from collatrisk.simulation.model_summary import model_html

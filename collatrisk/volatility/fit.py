@@ -29,7 +29,7 @@ from collatrisk.volatility.specs import (
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class VolatilityFit:
     """The volatility of one asset over time, estimated. All figures are in the unit of the returns, per step.
 
@@ -130,6 +130,10 @@ class VolatilityFit:
         table["t"] = table["estimate"] / table["robust se"]
         table.index.name = "parameter"
         return table
+
+    def __repr__(self) -> str:
+        values = ", ".join(f"{name} {value:.6g}" for name, value in self.params.items())
+        return f"VolatilityFit({self.spec}: {values}; log-likelihood {self.loglikelihood:.3f}, n {self.n_obs})"
 
     def _repr_html_(self) -> str:
         rows = [
