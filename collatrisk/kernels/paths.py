@@ -2,7 +2,8 @@
 
 Each pass is a plain loop over consecutive paths with few arrays, which is what LLVM vectorises; a chunk of paths stays
 in the first-level cache from draw to price. Nothing is allocated inside the loops. All operations are elementwise
-over paths, so a path has the same bits whichever chunk, block or worker it falls in.
+over paths, so a path has the same bits whichever chunk, block or worker it falls in. A chunk is always computed in
+full: loops have a fixed length, and what lies beyond the block is not written.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from numba import njit
 from numpy.typing import NDArray
 
 from collatrisk.kernels.random import MIXING_SLOT, fill_normals, fill_uniforms
-from collatrisk.kernels.special import exp
+from collatrisk.kernels.special import exp, fma
 
-CHUNK = 512
+CHUNK = 512  # paths at a time: their state stays in the first-level cache, or near it
 
 LINEAR = 0  # innovation = scale * score
 EVEN = 1  # cubic segments of equal width in |score|
@@ -96,14 +97,14 @@ def _scale_row(factor, row):  # type: ignore[no-untyped-def]
 @njit(cache=True, nogil=True, error_model="numpy")
 def _add_row(factor, source, row):  # type: ignore[no-untyped-def]
     for n in range(row.size):
-        row[n] += factor * source[n]
+        row[n] = fma(factor, source[n], row[n])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _add_four_rows(factors, a, b, c, d, row):  # type: ignore[no-untyped-def]
     fa, fb, fc, fd = factors[0], factors[1], factors[2], factors[3]
     for n in range(row.size):
-        row[n] += (fa * a[n] + fb * b[n]) + (fc * c[n] + fd * d[n])
+        row[n] = fma(fd, d[n], fma(fc, c[n], fma(fb, b[n], fma(fa, a[n], row[n]))))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -148,8 +149,8 @@ def _evaluate(cubics, rows, x):  # type: ignore[no-untyped-def]
     for n in range(x.size):
         row = np.uint64(rows[n])
         t = x[n]
-        c2 = cubics[row, np.uint64(2)] + t * cubics[row, np.uint64(3)]
-        x[n] = cubics[row, np.uint64(0)] + t * (cubics[row, np.uint64(1)] + t * c2)
+        c2 = fma(t, cubics[row, np.uint64(3)], cubics[row, np.uint64(2)])
+        x[n] = fma(t, fma(t, c2, cubics[row, np.uint64(1)]), cubics[row, np.uint64(0)])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -159,30 +160,51 @@ def _multiply(a, row):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _first_lag(omega, alpha, gamma, beta, e, h):  # type: ignore[no-untyped-def]
-    """h <- omega + (alpha + gamma 1{e < 0}) e^2 + beta h, where e and h hold one lag."""
-    for n in range(h.size):
-        weight = alpha + gamma if e[n] < 0.0 else alpha
-        h[n] = omega + (weight * (e[n] * e[n]) + beta * h[n])
+def _step_one_lag(omega, alpha, gamma, beta, mean, variance_drift, innovations, state):  # type: ignore[no-untyped-def]
+    """One step with one lag: `state` holds h, e and the log price, `CHUNK` of each one after the other.
+
+    h <- omega + (alpha + gamma 1{e < 0}) e^2 + beta h, e <- sqrt(h) z, log price += mean + variance_drift h + e. In one
+    array at fixed distances they need no test that they do not overlap, so that one loop can do all of it.
+    """
+    fallen = alpha + gamma
+    for n in range(CHUNK):
+        e = state[CHUNK + n]
+        h = fma(fallen if e < 0.0 else alpha, e * e, fma(beta, state[n], omega))
+        e = math.sqrt(h) * innovations[n]
+        state[n] = h
+        state[CHUNK + n] = e
+        state[2 * CHUNK + n] += fma(variance_drift, h, mean) + e
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _add_lag(alpha, gamma, beta, e, h_lag, h):  # type: ignore[no-untyped-def]
-    for n in range(h.size):
-        weight = alpha + gamma if e[n] < 0.0 else alpha
-        h[n] += weight * (e[n] * e[n]) + beta * h_lag[n]
+def _step_constant(mean, variance_drift, innovations, state):  # type: ignore[no-untyped-def]
+    """One step with a variance that never moves; `state` as in `_step_one_lag`."""
+    deviation = math.sqrt(state[0])
+    drift = fma(variance_drift, state[0], mean)
+    for n in range(CHUNK):
+        state[2 * CHUNK + n] += fma(deviation, innovations[n], drift)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _residuals(h, innovations, e):  # type: ignore[no-untyped-def]
-    for n in range(e.size):
-        e[n] = math.sqrt(h[n]) * innovations[n]
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _add_return(mean, variance_drift, h, e, log_price):  # type: ignore[no-untyped-def]
-    for n in range(log_price.size):
-        log_price[n] += (mean + variance_drift * h[n]) + e[n]
+def _step_lags(alpha, gamma, beta, omega, mean, variance_drift, step, innovations, state, e, h):  # type: ignore[no-untyped-def]
+    """One step with several lags; e and h (K, CHUNK) are rings whose slot `step` mod K holds the oldest lag."""
+    lags = h.shape[0]
+    slot = step % lags
+    oldest = lags - 1
+    for n in range(CHUNK):
+        last = e[slot, n]
+        weight = alpha[oldest] + gamma[oldest] if last < 0.0 else alpha[oldest]
+        h[slot, n] = fma(weight, last * last, fma(beta[oldest], h[slot, n], omega))
+    for k in range(oldest - 1, -1, -1):
+        lagged = (step - 1 - k) % lags
+        for n in range(CHUNK):
+            last = e[lagged, n]
+            weight = alpha[k] + gamma[k] if last < 0.0 else alpha[k]
+            h[slot, n] += fma(weight, last * last, beta[k] * h[lagged, n])
+    for n in range(CHUNK):
+        e[slot, n] = math.sqrt(h[slot, n]) * innovations[n]
+        state[n] = h[slot, n]
+        state[2 * CHUNK + n] += fma(variance_drift, h[slot, n], mean) + e[slot, n]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -233,77 +255,41 @@ def _innovate(inputs, i, row, rows):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def _advance_variance(inputs, i, step, e, h):  # type: ignore[no-untyped-def]
-    """The variance of this step into h[slot]; e and h (K, n) are rings whose slot `step` mod K holds the oldest lag."""
-    lags = h.shape[0]
-    slot = step % lags
-    oldest = lags - 1
-    _first_lag(
-        inputs.omega[i], inputs.alpha[i, oldest], inputs.gamma[i, oldest], inputs.beta[i, oldest], e[slot], h[slot]
-    )
-    for k in range(oldest - 1, -1, -1):
-        lagged = (step - 1 - k) % lags
-        _add_lag(inputs.alpha[i, k], inputs.gamma[i, k], inputs.beta[i, k], e[lagged], h[lagged], h[slot])
+def _step_asset(inputs, i, step, innovations, state, e, h):  # type: ignore[no-untyped-def]
+    """One step of one asset: variance, residual, log price."""
+    mean, variance_drift = inputs.mean[i], inputs.variance_drift
+    if inputs.constant[i]:
+        _step_constant(mean, variance_drift, innovations, state)
+    elif h.shape[0] == 1:
+        alpha, gamma, beta = inputs.alpha[i, 0], inputs.gamma[i, 0], inputs.beta[i, 0]
+        _step_one_lag(inputs.omega[i], alpha, gamma, beta, mean, variance_drift, innovations, state)
+    else:
+        alpha, gamma, beta = inputs.alpha[i], inputs.gamma[i], inputs.beta[i]
+        _step_lags(alpha, gamma, beta, inputs.omega[i], mean, variance_drift, step, innovations, state, e, h)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def _step_asset(inputs, i, step, innovations, mixing, e, h, log_price, step_variance):  # type: ignore[no-untyped-def]
-    """One step of one asset: variance, residual, log price, and the step's variance for the bridge."""
-    slot = step % h.shape[0]
-    if not inputs.constant[i]:
-        _advance_variance(inputs, i, step, e, h)
-    _residuals(h[slot], innovations, e[slot])
-    _add_return(inputs.mean[i], inputs.variance_drift, h[slot], e[slot], log_price)
-    _write_variances(inputs.conditional, h[slot], mixing, step_variance)
-
-
-@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def _add_jumps(inputs, first, step, uniforms, log_price):  # type: ignore[no-untyped-def]
+def _add_jumps(inputs, first, step, uniforms, state):  # type: ignore[no-untyped-def]
     """Every jump that arrives in this step moves all of its assets."""
     for jump in range(inputs.jump_probability.size):
         fill_uniforms(inputs.jump_key, first, step, jump, uniforms)
-        for i in range(log_price.shape[0]):
+        for i in range(state.shape[0]):
             if inputs.jump_size[jump, i] != 0.0:
-                _add_jump(inputs.jump_size[jump, i], inputs.jump_probability[jump], uniforms, log_price[i])
+                log_price = state[i, 2 * CHUNK :]
+                _add_jump(inputs.jump_size[jump, i], inputs.jump_probability[jump], uniforms, log_price)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _simulate_chunk(inputs, first, low, high, prices, step_variance):  # type: ignore[no-untyped-def]
-    """Paths `first`, ... into the columns `low` to `high` - 1 of the block."""
-    steps, assets, _ = step_variance.shape
+def _start(inputs, state, e, h):  # type: ignore[no-untyped-def]
+    """The filtered state on every path: last variances and residuals, log price over spot 0."""
     lags = inputs.residuals.shape[1]
-    scores = np.empty((2, assets, high - low))
-    mixing = np.ones((2, high - low))
-    uniforms = np.empty(high - low)
-    rows = np.empty(high - low, dtype=np.int64)
-    e = np.empty((assets, lags, high - low))
-    h = np.empty((assets, lags, high - low))
-    log_price = np.zeros((assets, high - low))
-    for i in range(assets):
-        prices[0, i, low:high] = inputs.spot[i]
+    for i in range(state.shape[0]):
+        state[i, :CHUNK] = inputs.variances[i, lags - 1]
+        state[i, CHUNK : 2 * CHUNK] = inputs.residuals[i, lags - 1]
+        state[i, 2 * CHUNK :] = 0.0
         for k in range(lags):
             e[i, k, :] = inputs.residuals[i, k]
             h[i, k, :] = inputs.variances[i, k]
-    for step in range(steps):
-        half = step % 2
-        if half == 0:
-            _draw_pair(inputs, first, step // 2, scores, mixing, rows)
-        for i in range(assets):
-            _innovate(inputs, i, scores[half, i], rows)
-            _step_asset(
-                inputs,
-                i,
-                step,
-                scores[half, i],
-                mixing[half],
-                e[i],
-                h[i],
-                log_price[i],
-                step_variance[step, i, low:high],
-            )
-        _add_jumps(inputs, first, step, uniforms, log_price)
-        for i in range(assets):
-            _write_prices(inputs.spot[i], log_price[i], prices[step + 1, i, low:high])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -315,13 +301,38 @@ def simulate_block(inputs, first, prices, step_variance):  # type: ignore[no-unt
     inputs : PathInputs.
     first : int >= 0, index of the first path in the whole plan.
     prices : float64 (n_steps + 1, d, n), overwritten.
-    step_variance : float64 (n_steps, d, n), overwritten.
+    step_variance : float64 (n_steps, d, n), overwritten; (0, d, n): not wanted.
 
     Notes
     -----
     Per step and asset: r = mean + variance_drift h + e, e = sqrt(h) z, and z the asset's law at the score that the
     copula gives it. Steps 2k and 2k + 1 share the two normals of one counter, so a longer horizon extends a shorter.
     """
-    paths = step_variance.shape[2]
+    steps, assets, paths = prices.shape[0] - 1, prices.shape[1], prices.shape[2]
+    wanted = step_variance.shape[0] > 0
+    lags = inputs.residuals.shape[1]
+    scores = np.empty((2, assets, CHUNK))
+    mixing = np.ones((2, CHUNK))
+    uniforms = np.empty(CHUNK)
+    rows = np.empty(CHUNK, dtype=np.int64)
+    state = np.empty((assets, 3 * CHUNK))
+    e = np.empty((assets, lags, CHUNK))
+    h = np.empty((assets, lags, CHUNK))
     for low in range(0, paths, CHUNK):
-        _simulate_chunk(inputs, first + low, low, min(low + CHUNK, paths), prices, step_variance)
+        high = min(low + CHUNK, paths)
+        _start(inputs, state, e, h)
+        for i in range(assets):
+            prices[0, i, low:high] = inputs.spot[i]
+        for step in range(steps):
+            half = step % 2
+            if half == 0:
+                _draw_pair(inputs, first + low, step // 2, scores, mixing, rows)
+            for i in range(assets):
+                _innovate(inputs, i, scores[half, i], rows)
+                _step_asset(inputs, i, step, scores[half, i], state[i], e[i], h[i])
+                if wanted:
+                    out = step_variance[step, i, low:high]
+                    _write_variances(inputs.conditional, state[i, :CHUNK], mixing[half], out)
+            _add_jumps(inputs, first + low, step, uniforms, state)
+            for i in range(assets):
+                _write_prices(inputs.spot[i], state[i, 2 * CHUNK :], prices[step + 1, i, low:high])

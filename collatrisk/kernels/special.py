@@ -1,8 +1,8 @@
 """Branch-free logarithm, exponential, sine and cosine that LLVM turns into vector code.
 
 numba calls the scalar C library for `math.log` and `math.exp` unless Intel's SVML is installed, six times slower than
-these. Only elementwise IEEE additions, multiplications, divisions and square roots are used, no fused multiply-add
-and no reassociation, so that vector and scalar lanes give the same bits.
+these. Only elementwise IEEE operations are used, nothing is reassociated, and a fused multiply-add is fused because
+the source says `fma`, never because the compiler liked it: vector and scalar lanes give the same bits.
 
 Polynomials of `log` and `sin_cos_turns`: fdlibm (Sun Microsystems 1993, `e_log.c`, `k_sin.c`, `k_cos.c`, freely
 distributable). Errors are stated in units in the last place (ulp) and tested against extended precision.
@@ -11,7 +11,8 @@ distributable). Errors are stated in units in the last place (ulp) and tested ag
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+from numba import njit, types
+from numba.extending import intrinsic
 
 _LN2_HI = 6.93147180369123816490e-01
 _LN2_LO = 1.90821492927058770002e-10
@@ -23,6 +24,17 @@ _ROUND_BITS = np.int64(0x4338000000000000)
 _SQRT_HALF_BITS = np.int64(0x3FE6A09E00000000)
 _ONE_BITS = np.int64(0x3FF0000000000000)
 _MANTISSA = np.int64(0x000FFFFFFFFFFFFF)
+
+
+@intrinsic
+def fma(typing_context, a, b, c):  # type: ignore[no-untyped-def]
+    """a b + c with a single rounding, for float64: one instruction where the processor has it (else the C library)."""
+    signature = types.float64(types.float64, types.float64, types.float64)
+
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        return builder.fma(*arguments)
+
+    return signature, generate
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
@@ -37,13 +49,11 @@ def log(x):  # type: ignore[no-untyped-def]
     s = f / (2.0 + f)
     z = s * s
     w = z * z
-    even = w * (3.999999999940941908e-01 + w * (2.222219843214978396e-01 + w * 1.531383769920937332e-01))
-    odd = z * (
-        6.666666666666735130e-01
-        + w * (2.857142874366239149e-01 + w * (1.818357216161805012e-01 + w * 1.479819860511658591e-01))
-    )
+    even = w * fma(w, fma(w, 1.531383769920937332e-01, 2.222219843214978396e-01), 3.999999999940941908e-01)
+    odd = fma(w, 1.479819860510658591e-01, 1.818357216161805012e-01)
+    odd = fma(w, fma(w, odd, 2.857142874366239149e-01), 6.666666666666735130e-01)
     half_square = 0.5 * f * f
-    return k * _LN2_HI - ((half_square - (s * (half_square + (even + odd)) + k * _LN2_LO)) - f)
+    return fma(k, _LN2_HI, -((half_square - fma(s, half_square + fma(z, odd, even), k * _LN2_LO)) - f))
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
@@ -53,19 +63,17 @@ def exp(x):  # type: ignore[no-untyped-def]
     x = k ln 2 + r with |r| <= ln(2) / 2; exp(r) by its Taylor series to degree 13 (remainder below 5e-18).
     """
     x = min(max(x, -708.0), 709.0)
-    rounded = x * _INV_LN2 + _ROUND
+    rounded = fma(x, _INV_LN2, _ROUND)
     k = rounded - _ROUND
-    r = (x - k * _LN2_HI) - k * _LN2_LO
+    r = fma(-k, _LN2_LO, fma(-k, _LN2_HI, x))
     r2 = r * r
     r4 = r2 * r2
-    low = (0.5 + r * 1.6666666666666666e-01) + r2 * (4.1666666666666664e-02 + r * 8.3333333333333332e-03)
-    middle = (1.3888888888888889e-03 + r * 1.9841269841269841e-04) + r2 * (
-        2.4801587301587302e-05 + r * 2.7557319223985893e-06
-    )
-    high = (2.7557319223985888e-07 + r * 2.5052108385441720e-08) + r2 * (
-        2.0876756987868100e-09 + r * 1.6059043836821613e-10
-    )
-    significand = 1.0 + (r + r2 * (low + r4 * (middle + r4 * high)))
+    low = fma(r2, fma(r, 8.3333333333333332e-03, 4.1666666666666664e-02), fma(r, 1.6666666666666666e-01, 0.5))
+    middle = fma(r, 2.7557319223985893e-06, 2.4801587301587302e-05)
+    middle = fma(r2, middle, fma(r, 1.9841269841269841e-04, 1.3888888888888889e-03))
+    high = fma(r, 1.6059043836821613e-10, 2.0876756987868100e-09)
+    high = fma(r2, high, fma(r, 2.5052108385441720e-08, 2.7557319223985888e-07))
+    significand = 1.0 + fma(r2, fma(r4, fma(r4, high, middle), low), r)
     scale = (np.float64(rounded).view(np.int64) - _ROUND_BITS) << np.int64(52)
     return np.int64(np.float64(significand).view(np.int64) + scale).view(np.float64)
 
@@ -76,24 +84,22 @@ def sin_cos_turns(u):  # type: ignore[no-untyped-def]
 
     u is a whole number of quarter turns plus r with |r| <= 1/8 turn; both are exact.
     """
-    rounded = 4.0 * u + _ROUND
+    rounded = fma(4.0, u, _ROUND)
     quarters = rounded - _ROUND
     quadrant = np.float64(rounded).view(np.int64)  # modulo 4, in its low two bits
-    x = (u - 0.25 * quarters) * _TWO_PI
+    x = fma(-0.25, quarters, u) * _TWO_PI
     z = x * x
-    sin_tail = 8.33333333332248946124e-03 + z * (
-        -1.98412698298579493134e-04
-        + z * (2.75573137070700676789e-06 + z * (-2.50507602534068634195e-08 + z * 1.58969099521155010221e-10))
-    )
-    sine = x + (z * x) * (-1.66666666666666324348e-01 + z * sin_tail)
-    cos_tail = z * (
-        4.16666666666666019037e-02
-        + z * (-1.38888888888741095749e-03 + z * (2.48015872894767294178e-05 + z * (-2.75573143513906633035e-07)))
-        + (z * z) * (z * z) * (2.08757232129817482790e-09 + z * -1.13596475577881948265e-11)
-    )
+    sin_tail = fma(z, 1.58969099521155010221e-10, -2.50507602534068634195e-08)
+    sin_tail = fma(z, fma(z, sin_tail, 2.75573137070700676789e-06), -1.98412698298579493134e-04)
+    sin_tail = fma(z, sin_tail, 8.33333333332248946124e-03)
+    sine = fma(z * x, fma(z, sin_tail, -1.66666666666666324348e-01), x)
+    square = z * z
+    cos_tail = fma(z, -2.75573143513906633035e-07, 2.48015872894767294178e-05)
+    cos_tail = fma(z, fma(z, cos_tail, -1.38888888888741095749e-03), 4.16666666666666019037e-02)
+    cos_tail = z * fma(square * square, fma(z, -1.13596475577881948265e-11, 2.08757232129817482790e-09), cos_tail)
     half = 0.5 * z
     head = 1.0 - half
-    cosine = head + (((1.0 - head) - half) + z * cos_tail)
+    cosine = head + fma(z, cos_tail, (1.0 - head) - half)
     swap = (quadrant & np.int64(1)) != 0
     sin_turned = cosine if swap else sine
     cos_turned = sine if swap else cosine

@@ -141,14 +141,25 @@ class PathPlan:
         ------
         InputError : unless 0 <= first <= last <= n_paths.
         """
-        from collatrisk.kernels.paths import simulate_block
-
         check_range(first, last, self.n_paths)
         shape = (len(self.assets), last - first)
         prices = np.empty((self.n_steps + 1, *shape))
         step_variance = np.empty((self.n_steps, *shape))
-        simulate_block(self._kernel_inputs(), first, prices, step_variance)
+        self.read_into(first, prices, step_variance)
         return PathBlock(first, prices, step_variance)
+
+    def read_into(self, first: int, prices: FloatArray, step_variance: FloatArray) -> None:
+        """Simulate paths from `first` on into the caller's arrays; nothing is checked.
+
+        Parameters
+        ----------
+        first : index of the first path.
+        prices : float64 (steps + 1, n_assets, n), C-contiguous; `steps` may be fewer than the plan's.
+        step_variance : float64 (steps, n_assets, n), C-contiguous; (0, n_assets, n) where it is not wanted.
+        """
+        from collatrisk.kernels.paths import simulate_block
+
+        simulate_block(self._kernel_inputs(), first, prices, step_variance)
 
     def blocks(self, size: int = 4096) -> Iterator[PathBlock]:
         """All paths in order, `size` at a time; nothing is kept."""
