@@ -8,7 +8,7 @@ from typing import Any
 
 from collatrisk.base.tables import html_table
 from collatrisk.base.validation import Problems
-from collatrisk.collateral.frozen import FrozenMap, amounts_text, checked_map
+from collatrisk.collateral.frozen import FrozenMap, amounts_text, check_prices_mapping, checked_map
 from collatrisk.collateral.mix import Mix
 
 _UNITS_REMEDY = "give units of each asset, such as {'ETH': 10.0}; what is owed goes into debts, as a positive number"
@@ -73,6 +73,7 @@ class Account:
         InputError : for an asset without a price or a price that is not a positive number.
         """
         problems = Problems(f"Account {self.name}".strip())
+        check_prices_mapping(problems, prices)
         problems.known("asset", self.assets, tuple(prices))
         problems.raise_if_any()
         priced = {asset: prices[asset] for asset in self.assets}
@@ -193,5 +194,14 @@ class Loan:
 
 
 def as_account(account: Account | Loan, spot: Mapping[str, float]) -> Account:
-    """An account as it is, or the account that a loan is at the prices `spot`."""
+    """An account as it is, or the account that a loan is at the prices `spot`.
+
+    Raises
+    ------
+    InputError : for what is neither, or an asset of the loan without a price.
+    """
+    problems = Problems("account")
+    usable = isinstance(account, Account | Loan)
+    problems.check(usable, "account", account, "must be an Account or a Loan", "give Loan({'ETH': 1.0}, 1e6, 0.7)")
+    problems.raise_if_any()
     return account.account(spot) if isinstance(account, Loan) else account

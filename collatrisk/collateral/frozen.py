@@ -58,11 +58,19 @@ def checked_map(
             continue
         label = f"{name}[{key!r}]"
         # numpy scalars that are not registered as Real (such as 0-d arrays) are accepted as what they hold.
-        number = entry if isinstance(entry, Real) or not hasattr(entry, "item") else entry.item()
+        scalar = not isinstance(entry, Real) and getattr(entry, "size", 0) == 1
+        number = entry.item() if scalar and hasattr(entry, "item") else entry
         items[key] = problems.number(
             label, number, low=low, high=high, open_low=open_low, open_high=open_high, remedy=remedy
         )
     return FrozenMap(items)
+
+
+def check_prices_mapping(problems: Problems, prices: object) -> None:
+    """Refuse at once what is no mapping of prices: nothing more can be said of it."""
+    remedy = "give currency per unit, such as {'ETH': 2000.0}"
+    problems.check(isinstance(prices, Mapping), "prices", prices, "must be a mapping from asset to price", remedy)
+    problems.raise_if_any()
 
 
 def amounts_text(items: Mapping[str, float]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from collatrisk.base.validation import Problems
 from collatrisk.collateral.account import Account, Loan, as_account
 from collatrisk.collateral.terms import Terms
 
@@ -23,14 +24,24 @@ def collateral_value(account: Account | Loan, prices: Mapping[str, float]) -> fl
     """
     held = as_account(account, prices)
     priced = held.prices(prices)
-    return math.fsum(units * priced[asset] for asset, units in held.holdings.items() if units)
+    return _value(held, "holdings", held.holdings, priced)
 
 
 def debt_value(account: Account | Loan, prices: Mapping[str, float]) -> float:
     """Market value of what is owed, in the account's currency. Parameters and errors as in `collateral_value`."""
     held = as_account(account, prices)
     priced = held.prices(prices)
-    return math.fsum(units * priced[asset] for asset, units in held.debts.items() if units)
+    return _value(held, "debts", held.debts, priced)
+
+
+def _value(held: Account, name: str, units: Mapping[str, float], prices: Mapping[str, float]) -> float:
+    """The sum of units x price; one that overflows would answer every ratio with 0 or inf."""
+    values = [amount * prices[asset] for asset, amount in units.items() if amount]
+    total = math.fsum(values) if all(map(math.isfinite, values)) else math.inf
+    problems = Problems(f"Account {held.name}".strip())
+    problems.check(math.isfinite(total), name, dict(units), "must have a finite value", "give larger units of money")
+    problems.raise_if_any()
+    return total
 
 
 def loan_to_value(account: Account | Loan, prices: Mapping[str, float]) -> float:
@@ -50,6 +61,9 @@ def health_factor(account: Account | Loan, prices: Mapping[str, float], terms: T
     Parameters and errors as in `collateral_value`, and InputError for an asset without a threshold.
     """
     held = as_account(account, prices)
+    problems = Problems("health_factor")
+    problems.check(isinstance(terms, Terms), "terms", terms, "must be Terms", "give Terms(liquidation_threshold=0.85)")
+    problems.raise_if_any()
     priced = held.prices(prices)
     debt = debt_value(held, prices)
     counted = math.fsum(

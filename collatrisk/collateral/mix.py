@@ -9,7 +9,7 @@ from typing import Any
 
 from collatrisk.base.tables import html_table
 from collatrisk.base.validation import Problems
-from collatrisk.collateral.frozen import FrozenMap, checked_map
+from collatrisk.collateral.frozen import FrozenMap, check_prices_mapping, checked_map
 
 _SUM_TOLERANCE = 1e-9
 
@@ -41,6 +41,7 @@ class Mix:
         weights = checked_map(
             problems, "weights", self.weights, low=0, high=1, remedy="give shares such as {'ETH': 0.6, 'BTC': 0.4}"
         )
+        problems.check(isinstance(self.name, str), "name", self.name, "must be text", "give a name or leave it out")
         total = math.fsum(weights.values())
         if not problems.found:
             problems.check(
@@ -80,6 +81,7 @@ class Mix:
         InputError : for an asset without a price.
         """
         problems = Problems(f"Mix {self.label}")
+        check_prices_mapping(problems, prices)
         problems.known("weights", [a for a in self.assets if a != currency], tuple(prices))
         problems.raise_if_any()
         return FrozenMap(

@@ -22,8 +22,8 @@ from collatrisk.risk import (
 from collatrisk.simulation.source import FloatArray, PathSource
 from collatrisk.sizing.inputs import (
     MixLike,
-    check_fractions,
-    check_horizon,
+    check_days,
+    check_fraction,
     check_mixes,
     check_source,
     shared_steps,
@@ -97,8 +97,8 @@ def haircuts(
     check_source(problems, source)
     problems.raise_if_any()
     mixes = check_mixes(problems, source, assets_or_mixes, currency)
-    (checked,) = check_fractions(problems, "level", level, "give 0.99 for 99 %")
-    step = check_horizon(problems, source, mpor_days, "mpor_days")
+    checked = check_fraction(problems, "level", level, "give 0.99 for 99 %")
+    step = check_days(problems, source, mpor_days, "mpor_days")
     problems.choice("measure", measure, ("var", "es"))
     problems.raise_if_any()
 

@@ -32,6 +32,10 @@ def check_source(problems: Problems, source: object) -> bool:
 
 def check_mixes(problems: Problems, source: PathSource, mixes: MixLike | Sequence[MixLike], currency: str) -> list[Mix]:
     """One mix or several as a list; their assets must be in the source and their labels must differ."""
+    check_currency(problems, source, currency)
+    if not isinstance(mixes, Mix | Iterable):
+        problems.add("mixes", mixes, "must be a mix or several", "give Mix({'ETH': 1.0})")
+        return []
     given: Sequence[Any] = [mixes] if isinstance(mixes, Mix | str | Mapping) else list(mixes)
     problems.check(len(given) > 0, "mixes", given, "must hold at least one mix", "give Mix({'ETH': 1.0})")
     found = [mix for mix in (collected(problems, Mix.of, one) for one in given) if mix is not None]
@@ -43,6 +47,16 @@ def check_mixes(problems: Problems, source: PathSource, mixes: MixLike | Sequenc
     return found
 
 
+def check_currency(problems: Problems, source: PathSource, currency: object) -> None:
+    """The name of cash at price 1; an asset of the source by this name must have that price."""
+    named = isinstance(currency, str) and bool(currency.strip())
+    problems.check(named, "currency", currency, "must be text that is not empty", "give 'USD'")
+    if named and currency in source.assets:
+        price = float(source.spot[source.assets.index(str(currency))])
+        rule = f"is cash at price 1, and the source has an asset of this name at {price:g}"
+        problems.check(price == 1.0, "currency", currency, rule, "give the currency of the prices")
+
+
 def check_thresholds(problems: Problems, mixes: Sequence[Mix], terms: object, currency: str) -> None:
     """Every asset of every mix must have a liquidation threshold."""
     if not isinstance(terms, Terms):
@@ -52,10 +66,13 @@ def check_thresholds(problems: Problems, mixes: Sequence[Mix], terms: object, cu
         collected(problems, terms.threshold_of, asset, currency)
 
 
-def check_horizon(problems: Problems, source: PathSource, days: float | None, name: str = "horizon_days") -> int:
+def check_horizon(problems: Problems, source: PathSource, days: float | None) -> int:
     """A horizon in days as a number of steps from 1 to the source's last; None means the last."""
-    if days is None:
-        return source.n_steps
+    return source.n_steps if days is None else check_days(problems, source, days, "horizon_days")
+
+
+def check_days(problems: Problems, source: PathSource, days: float, name: str) -> int:
+    """A number of days as a number of steps from 1 to the source's last."""
     steps = collected(problems, source.clock.steps, days, name)
     if steps is None:
         return source.n_steps
@@ -65,12 +82,17 @@ def check_horizon(problems: Problems, source: PathSource, days: float | None, na
     return steps
 
 
+def check_fraction(problems: Problems, name: str, value: float, remedy: str) -> float:
+    """A number in (0, 1)."""
+    remedy = _percent(value, remedy)
+    return problems.number(name, value, low=0.0, high=1.0, open_low=True, open_high=True, remedy=remedy)
+
+
 def check_fractions(problems: Problems, name: str, values: float | Sequence[float], remedy: str) -> list[float]:
     """One number or several, each in (0, 1), as a list."""
     given = as_list(values)
     problems.check(len(given) > 0, name, values, "must not be empty", remedy)
-    bounds = {"low": 0.0, "high": 1.0, "open_low": True, "open_high": True}
-    return [problems.number(name, value, remedy=_percent(value, remedy), **bounds) for value in given]  # type: ignore[arg-type]
+    return [check_fraction(problems, name, value, remedy) for value in given]
 
 
 def as_list(values: float | Iterable[float]) -> list[float]:

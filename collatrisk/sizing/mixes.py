@@ -17,6 +17,8 @@ from collatrisk.simulation.source import PathSource
 from collatrisk.sizing.inputs import (
     MixLike,
     as_list,
+    check_days,
+    check_fraction,
     check_fractions,
     check_horizon,
     check_mixes,
@@ -83,8 +85,8 @@ def compare_mixes(
     ratios = check_fractions(problems, "ltv", ltv, "give 0.7 for a debt of 70 %")
     days = as_list(horizons)
     problems.check(len(days) > 0, "horizons", horizons, "must not be empty", "give days such as [1, 7, 30]")
-    steps = {check_horizon(problems, source, day, "horizons"): day for day in days}
-    (confidence,) = check_fractions(problems, "confidence", confidence, "give 0.95 for 95 %")
+    steps = {check_days(problems, source, day, "horizons"): day for day in days}
+    confidence = check_fraction(problems, "confidence", confidence, "give 0.95 for 95 %")
     problems.raise_if_any()
 
     ordered = sorted(steps)
@@ -169,7 +171,7 @@ def max_ltvs(
     problems.raise_if_any()
     found = check_mixes(problems, source, mixes, currency)
     check_thresholds(problems, found, terms, currency)
-    (tolerated,) = check_fractions(problems, "max_call_probability", max_call_probability, "give 0.05 for 5 %")
+    tolerated = check_fraction(problems, "max_call_probability", max_call_probability, "give 0.05 for 5 %")
     step = check_horizon(problems, source, horizon_days)
     problems.raise_if_any()
 

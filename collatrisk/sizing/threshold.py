@@ -13,7 +13,7 @@ from collatrisk.execution.blocks import Progress
 from collatrisk.margining import run_margin
 from collatrisk.risk import BinomialInterval, Estimate
 from collatrisk.simulation.source import PathSource
-from collatrisk.sizing.inputs import check_fractions, check_horizon, check_source, collected
+from collatrisk.sizing.inputs import check_fraction, check_horizon, check_source, collected
 
 _WIDTH_IN_ERRORS = 2 * 1.959963984540054
 
@@ -85,7 +85,7 @@ def liquidation_threshold(
     problems = Problems("liquidation_threshold")
     check_source(problems, source)
     problems.raise_if_any()
-    (tolerated,) = check_fractions(problems, "max_shortfall_probability", max_shortfall_probability, "0.001 for 0.1 %")
+    tolerated = check_fraction(problems, "max_shortfall_probability", max_shortfall_probability, "0.001 for 0.1 %")
     check_horizon(problems, source, horizon_days)
     candidates = problems.integer("candidates", candidates, low=2, remedy="give 60, say")
     sweep = _sweep(problems, source, account, terms, asset)
