@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,13 @@ if TYPE_CHECKING:
 
 _BANDS = (("q01", "q99", 0.16), ("q05", "q95", 0.24), ("q25", "q75", 0.36))
 _COLOUR = "#0072b2"
+_TICKS: tuple[tuple[float, tuple[float, ...]], ...] = (
+    (1.5, (0.7, 0.75, 0.8, 0.85, 0.9, 0.95, 1.0, 1.05, 1.1, 1.15, 1.2, 1.3)),
+    (2.6, (0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.15, 1.3, 1.5, 1.75, 2.0)),
+    (12.0, (0.2, 0.3, 0.4, 0.55, 0.75, 1.0, 1.4, 2.0, 3.0)),
+    (math.inf, (1e-4, 1e-3, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 100.0)),
+)
+"""Ticks by how many times the largest share is the smallest."""
 _QUANTILES = ("q01", "q05", "q25", "q50", "q75", "q95", "q99")
 
 
@@ -44,7 +52,8 @@ def fan(name: str, table: pd.DataFrame, kind: str, calls: Mapping[str, float] | 
         for axes, subject in zip(grid.flat, subjects, strict=False):
             _panel(axes, rows[rows["subject"] == subject], subject, calls.get(subject))
         finish_panels(grid, len(subjects))
-        for axes in grid[:, 0]:
+        for axes in list(grid.flat)[: len(subjects)]:
+            _ticks(axes)
             percent_axis(axes.yaxis)
         figure.supxlabel("days from the start", fontsize=8.5)
         what = "price" if kind == "asset" else "collateral value"
@@ -71,13 +80,15 @@ def _panel(axes: Axes, line: pd.DataFrame, subject: str, call: float | None) -> 
     axes.set_title(short(subject, 30))
     axes.set_yscale("log")
     axes.grid(visible=True, axis="y")
-    _ticks(axes)
 
 
 def _ticks(axes: Axes) -> None:
+    """Round shares of today's value, as many as the range has room for."""
     from matplotlib.ticker import FixedLocator, NullLocator
 
-    axes.yaxis.set_major_locator(FixedLocator([0.1, 0.2, 0.35, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.15, 1.3, 1.6, 2, 3, 5]))
+    low, high = axes.get_ylim()
+    places = next(places for widest, places in _TICKS if high / low <= widest)
+    axes.yaxis.set_major_locator(FixedLocator(places))
     axes.yaxis.set_minor_locator(NullLocator())
 
 

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 _ORDER = ("shortfall", "liquidation", "margin call", "none", "failed", "refused")
 _MOST_COLUMNS = 8
 _CAPTIONS = {
-    "shock": "Instantaneous shock: how far it goes, the change of the collateral",
+    "shock": "Instantaneous shock: how far it goes, the collateral\u2019s change, and what is short",
     "replay": "Replay of history: how far it goes, the collateral at its lowest",
-    "model": "Stressed model: probability of a margin call / of a liquidation within the horizon",
+    "model": "Stressed model: probability of a margin call / a liquidation; mean change in the worst 1\u202f%",
 }
 
 
@@ -76,7 +76,7 @@ def _outcome(row: dict[str, Any] | None) -> Cell:
     if row is None or row["status"] != "ok":
         return _silent(row)
     mark = OUTCOMES.get(row["outcome"], Mark(row["outcome"], "", "grey"))
-    note = f"collateral {_signed(row['collateral_change'])}"
+    note = _signed(row["collateral_change"])
     if row["shortfall"] > 0:
         note += f", short {text.money(row['shortfall'])}"
     return Cell("", note, mark)
@@ -86,7 +86,7 @@ def _chances(row: dict[str, Any] | None) -> Cell:
     if row is None or row["status"] != "ok":
         return _silent(row)
     both = f"{text.probability(row['margin_called'])} / {text.probability(row['liquidated'])}"
-    return Cell(both, f"worst 1\u202f%: collateral {_signed(row['collateral_change'])}")
+    return Cell(both, f"worst 1\u202f%: {_signed(row['collateral_change'])}")
 
 
 def _silent(row: dict[str, Any] | None) -> Cell:
