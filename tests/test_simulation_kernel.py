@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, strategies as st
 from path_models import crash, flat, gjr, market
 
+from collatrisk.dependence import correlation_factor
 from collatrisk.kernels.paths import correlate, interpolate_even, interpolate_octaves
 from collatrisk.simulation import Marginal, PathPlan
-from collatrisk.simulation.path_inputs import cholesky
 from collatrisk.simulation.tables import (
     LARGEST_SCORE,
     TOLERANCE,
@@ -76,7 +76,7 @@ def test_correlate_is_the_matrix_product(d, seed):
     np.testing.assert_allclose(found, lower @ scores, rtol=1e-12, atol=1e-12)
 
 
-def test_cholesky_gives_the_correlation_back_singular_or_not():
+def test_correlation_factor_gives_the_correlation_back_singular_or_not():
     rng = np.random.default_rng(4)
     loadings = rng.standard_normal((5, 2))
     singular = loadings @ loadings.T
@@ -87,7 +87,7 @@ def test_cholesky_gives_the_correlation_back_singular_or_not():
         np.ones((3, 3)),
         singular / np.outer(scale, scale),
     ):
-        lower = cholesky(matrix)
+        lower = correlation_factor(matrix)
         assert np.array_equal(lower, np.tril(lower))
         np.testing.assert_allclose(lower @ lower.T, matrix, atol=1e-12)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from collatrisk.base.errors import FitError
+from collatrisk.base.errors import FitError, InputError
 from collatrisk.base.findings import Finding
 from collatrisk.base.validation import Problems
 
@@ -88,6 +88,13 @@ def equicorrelation(size: int, rho: float) -> FloatArray:
     return matrix
 
 
+def is_correlation(matrix: FloatArray) -> bool:
+    """Whether a square, finite matrix is symmetric and positive semi-definite (to 1e-9), with ones on its diagonal."""
+    symmetric = bool(np.isfinite(matrix).all()) and np.allclose(matrix, matrix.T, rtol=0, atol=1e-12)
+    ones = np.allclose(np.diag(matrix), 1.0, rtol=0, atol=1e-12)
+    return bool(symmetric and ones and np.linalg.eigvalsh(matrix)[0] >= -1e-9)
+
+
 def condition_number(correlation: FloatArray) -> float:
     """Largest over smallest eigenvalue of a symmetric matrix; infinite if the smallest is not positive."""
     values = np.linalg.eigvalsh(correlation)
@@ -97,7 +104,7 @@ def condition_number(correlation: FloatArray) -> float:
 def _checked(matrix: FloatArray, min_eigenvalue: float) -> FloatArray:
     problems = Problems("nearest_correlation")
     problems.number("min_eigenvalue", min_eigenvalue, low=0, high=1, open_high=True, remedy="0, or a small number")
-    array = np.array(matrix, dtype=np.float64, order="C")
+    array = as_numbers(matrix, "nearest_correlation", "matrix")
     square = array.ndim == 2 and array.shape[0] == array.shape[1]
     problems.check(square, "matrix", array.shape, "must be square", "one row and one column an asset")
     if square:
@@ -139,3 +146,18 @@ def _finish(matrix: FloatArray, min_eigenvalue: float) -> FloatArray:
     unit = clipped * scale[:, None] * scale[None, :]
     np.fill_diagonal(unit, 1.0)
     return np.ascontiguousarray(np.clip((unit + unit.T) / 2, -1.0, 1.0))
+
+
+def as_numbers(values: object, title: str, name: str) -> FloatArray:
+    """A copy as C-contiguous float64.
+
+    Raises
+    ------
+    InputError : for what is no table of numbers.
+    """
+    try:
+        return np.array(values, dtype=np.float64, order="C")
+    except (TypeError, ValueError) as error:
+        problems = Problems(title)
+        problems.add(name, values, "must be a table of numbers", "give a float64 array")
+        raise InputError(title, problems.found) from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from collatrisk.base.errors import DataError, InputError
 from collatrisk.base.findings import Finding
 from collatrisk.base.validation import Problems
-from collatrisk.dependence.correlation import MAX_CONDITION, condition_number, nearest_correlation
+from collatrisk.dependence.correlation import MAX_CONDITION, as_numbers, condition_number, nearest_correlation
 from collatrisk.dependence.density import gaussian_loglikelihood, normal_scores
 from collatrisk.dependence.kendall import kendall_tau, tau_to_correlation
 from collatrisk.dependence.result import DependenceFit
@@ -164,9 +164,12 @@ def _copies(matrix: FloatArray, names: tuple[str, ...]) -> tuple[list[int], list
 
 
 def _checked(uniforms: object, spec: object, assets: Sequence[str]) -> tuple[FloatArray, tuple[str, ...]]:
-    names = tuple(map(str, assets))
-    data = np.array(uniforms, dtype=np.float64, order="C")
     shape = Problems("fit_dependence", InputError)
+    listed = isinstance(assets, Iterable) and not isinstance(assets, str)
+    shape.check(listed, "assets", assets, "must be a list of names", "give the columns' names")
+    shape.raise_if_any()
+    names = tuple(map(str, assets))
+    data = as_numbers(uniforms, "fit_dependence", "uniforms")
     known = isinstance(spec, (Independent, GaussianCopula, StudentTCopula))
     shape.check(known, "spec", spec, "must be a dependence spec", "use StudentTCopula()")
     fits = data.ndim == 2 and data.shape[1] == len(names) and len(names) > 0

@@ -226,9 +226,12 @@ def load_scenario(id_or_path: str | PathLike[str] | Scenario) -> Scenario:
     catalogue = load_catalogue()
     if isinstance(id_or_path, str) and id_or_path in catalogue:
         return catalogue[id_or_path]
+    problems = Problems("Scenario")
+    named = isinstance(id_or_path, str | PathLike)
+    problems.check(named, "scenario", id_or_path, "must be an id or a path", f"give {next(iter(catalogue))!r}, say")
+    problems.raise_if_any()
     path = Path(id_or_path)
     if not path.is_file():
-        problems = Problems("Scenario")
         rule = f"is neither a scenario of the catalogue ({', '.join(catalogue)}) nor a file"
         problems.add("scenario", str(id_or_path), rule, did_you_mean(str(id_or_path), tuple(catalogue)))
         problems.raise_if_any()

@@ -52,10 +52,12 @@ class Jump:
         problems = Problems(f"Jump {self.label!r}")
         remedy = "1 for once a year on average"
         intensity = problems.number("intensity_per_year", self.intensity_per_year, low=0, remedy=remedy)
-        problems.check(bool(self.log_sizes), "log_sizes", self.log_sizes, "must name an asset", "{'USDC': ln(0.9)}")
+        problems.check(isinstance(self.label, str), "label", self.label, "must be text", "say what jumps")
+        given = self.log_sizes if isinstance(self.log_sizes, Mapping) else {}
+        problems.check(bool(given), "log_sizes", self.log_sizes, "must name an asset", "{'USDC': ln(0.9)}")
         sizes = {
             str(asset): problems.number(f"log_sizes[{asset}]", size, remedy="ln(0.9) for a fall of 10 %")
-            for asset, size in self.log_sizes.items()
+            for asset, size in given.items()
         }
         problems.raise_if_any()
         object.__setattr__(self, "intensity_per_year", intensity)
@@ -152,6 +154,8 @@ class MarketModel:
     def with_spot(self, spot: Mapping[str, float]) -> MarketModel:
         """The same model started at other prices; assets that `spot` does not name keep theirs."""
         problems = Problems("MarketModel.with_spot")
+        problems.check(isinstance(spot, Mapping), "spot", spot, "must map assets to prices", "give {'ETH': 2000.0}")
+        problems.raise_if_any()
         problems.known("spot", spot, self.assets)
         prices = [
             problems.number(f"spot[{asset}]", spot.get(asset, float(old)), low=0, open_low=True, remedy="give a price")

@@ -116,18 +116,31 @@ _FINDING: Schema = {
 def save_model(model: MarketModel, path: str | PathLike[str]) -> None:
     """Write a model and its fingerprint."""
     data = {**model.to_dict(), "fingerprint": model.fingerprint()}
-    Path(path).write_text(json.dumps(data, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    problems = Problems(f"Saving {_TITLE}")
+    try:
+        _path(problems, path).write_text(json.dumps(data, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    except OSError as error:
+        problems.add("path", str(path), f"cannot be written ({error.strerror})", "name a file in a folder that exists")
+    problems.raise_if_any()
+
+
+def _path(problems: Problems, path: object) -> Path:
+    if not isinstance(path, str | PathLike):
+        problems.add("path", path, "must be a path", "give 'model.json'")
+        problems.raise_if_any()
+    return Path(path)  # type: ignore[arg-type]
 
 
 def load_model(path: str | PathLike[str]) -> MarketModel:
     """Read a model; refuses what is not exactly what `save_model` wrote."""
-    problems = Problems(f"{_TITLE} {Path(path)}")
+    problems = Problems(f"{_TITLE} {path}")
+    where = _path(problems, path)
     data: Any = None
     try:
-        data = json.loads(Path(path).read_text(encoding="utf-8"))
+        data = json.loads(where.read_text(encoding="utf-8"))
     except OSError as error:
         problems.add("path", str(path), f"cannot be read ({error.strerror})", "give the path of a saved model")
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         problems.add("content", str(error), "must be JSON in UTF-8", _REMEDY)
     problems.raise_if_any()
     if isinstance(data, dict):

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collatrisk.base.keys import Purpose, stream_key
+from collatrisk.dependence.correlation import correlation_factor
 from collatrisk.market.clock import Clock
 from collatrisk.simulation.marginals import Marginal
 from collatrisk.simulation.model import MarketModel
@@ -40,7 +41,7 @@ def path_inputs(model: MarketModel, clock: Clock, seed: int, drift: Drift) -> Pa
     return PathInputs(
         key=stream_key(seed, Purpose.PATHS),
         jump_key=stream_key(seed, Purpose.JUMPS),
-        lower=cholesky(correlation),
+        lower=correlation_factor(correlation),
         correlated=not np.array_equal(correlation, np.eye(len(model.assets))),
         spot=np.array(model.spot),
         mean=np.array([m.mu / refinement if fitted else 0.0 for m in model.marginals]),
@@ -62,17 +63,6 @@ def is_constant(marginal: Marginal) -> bool:
     """Whether the variance of this marginal never moves."""
     c = marginal.coefficients
     return c.residual_lags == 0 and c.variance_lags == 0
-
-
-def cholesky(correlation: FloatArray) -> FloatArray:
-    """The lower factor L with L L' = `correlation`, which may be singular: a column without a pivot is zero."""
-    size = len(correlation)
-    lower = np.zeros((size, size))
-    for j in range(size):
-        column = correlation[j:, j] - lower[j:, :j] @ lower[j, :j]
-        if column[0] > 1e-12:
-            lower[j:, j] = column / np.sqrt(column[0])
-    return lower
 
 
 def _recursion(marginals: tuple[Marginal, ...], refinement: float) -> dict[str, Any]:

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from collatrisk.base.errors import InputError
 from collatrisk.base.tables import html_table
 from collatrisk.base.validation import Problems
+from collatrisk.dependence.correlation import is_correlation
 from collatrisk.market.clock import Clock
 from collatrisk.simulation.reading import check_range, describe_paths, frozen_array, path_ranges, step_times
 from collatrisk.simulation.source import FloatArray, PathBlock, PathSource
@@ -60,6 +62,10 @@ class PricePaths:
     def _check(self, problems: Problems) -> None:
         problems.integer("seed", self.seed, low=0, high=2**64 - 1, remedy="any whole number, 0 for example")
         problems.integer("overlap", self.overlap, low=1, remedy="1 for independent paths")
+        named = bool(self.assets) and all(isinstance(name, str) and name.strip() for name in self.assets)
+        problems.check(named, "assets", self.assets, "must be names", "give the names of the price axis")
+        rule = "must not repeat"
+        problems.check(len(set(self.assets)) == len(self.assets), "assets", self.assets, rule, "give each asset once")
         size, shape = len(self.assets), self.block.shape
         good = len(shape) == 3 and shape[0] >= 2 and shape[1] == size and min(shape) >= 1
         rule = f"must have at least one step, {size} assets (as named) and one path"
@@ -77,6 +83,13 @@ class PricePaths:
             if array is not None:
                 problems.check(array.shape == wanted, name, array.shape, f"must have shape {wanted}", "or leave it out")
                 problems.check(bool(np.all(np.isfinite(array))), name, "nan or inf", "must be finite", "mend it")
+        if self.step_variance is not None:
+            rule = "must not be below zero"
+            problems.check(not np.any(self.step_variance < 0.0), "step_variance", "negative", rule, "mend it")
+        if self.correlation is not None and self.correlation.shape == (size, size):
+            rule = "must be a correlation matrix: symmetric, ones on the diagonal, positive semi-definite"
+            valid = is_correlation(self.correlation)
+            problems.check(valid, "correlation", self.correlation.tolist(), rule, "see nearest_correlation")
 
     @classmethod
     def from_array(
@@ -110,7 +123,7 @@ class PricePaths:
             Clock.of(clock),
             _path_innermost(prices, "prices"),
             variance,
-            None if correlation is None else np.array(correlation, dtype=np.float64),
+            None if correlation is None else _as_floats(correlation, "correlation"),
             seed,
             overlap,
             {"kind": "array"} if origin is None else origin,
@@ -197,8 +210,24 @@ def simulate(source: PathSource) -> PricePaths:
     Parameters
     ----------
     source : a `PathPlan`, or any other path source.
+
+    Raises
+    ------
+    InputError : for what is no source, or more paths than memory can hold.
     """
-    block = source.read(0, source.n_paths)
+    problems = Problems("simulate")
+    usable = callable(getattr(source, "read", None)) and hasattr(source, "n_paths")
+    problems.check(usable, "source", source, "must be a source of paths", "give a PathPlan")
+    problems.raise_if_any()
+    try:
+        block = source.read(0, source.n_paths)
+    except (MemoryError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        size = 8 * (2 * source.n_steps + 1) * len(source.assets) * source.n_paths
+        rule = f"must fit in memory, and these paths take {size / 2**30:,.0f} GiB"
+        problems.add("source", describe_paths(source), rule, "give the plan itself to run_margin and the like")
+        raise InputError(problems.title, problems.found) from error
     for array in (block.prices, block.step_variance):
         if array is not None:
             array.flags.writeable = False  # freshly read, so nobody else holds it: freezing saves a copy
@@ -214,9 +243,18 @@ def simulate(source: PathSource) -> PricePaths:
     )
 
 
+def _as_floats(values: ArrayLike, name: str) -> FloatArray:
+    try:
+        return np.array(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        problems = Problems("PricePaths")
+        problems.add(name, values, "must be a table of numbers", "give a float64 array")
+        raise InputError(problems.title, problems.found) from error
+
+
 def _path_innermost(values: ArrayLike, name: str) -> FloatArray:
     """(n_paths, steps, assets) to the inner layout (steps, assets, n_paths)."""
-    array = np.asarray(values, dtype=np.float64)
+    array = _as_floats(values, name)
     problems = Problems("PricePaths")
     rule = "must have three dimensions: (n_paths, steps, n_assets)"
     problems.check(array.ndim == 3, name, array.shape, rule, "add an axis: prices[:, :, None] for one asset")

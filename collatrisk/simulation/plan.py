@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collatrisk.kernels.paths import PathInputs
 
 _MAX_STEPS = 2**31
+_MAX_ARRIVALS = 0.2  # of a jump a step: at most one is drawn, so that a tenth of them is lost there, more beyond
 
 
 @dataclass(frozen=True, repr=False)
@@ -75,6 +76,13 @@ class PathPlan:
         seed = problems.integer("seed", self.seed, low=0, high=2**64 - 1, remedy="any whole number, 0 for example")
         problems.choice("drift", self.drift, DRIFTS)
         clock = self._checked_clock(problems) if known else Clock()
+        for jump in self.model.jumps if known else ():
+            rule = (
+                f"may arrive at most {_MAX_ARRIVALS / clock.step_years:g} times a year on this clock: a step draws one"
+            )
+            often = jump.intensity_per_year * clock.step_years > _MAX_ARRIVALS
+            remedy = "lower its intensity_per_year, or use finer steps"
+            problems.check(not often, f"jump {jump.label!r}", jump.intensity_per_year, rule, remedy)
         if not problems.found:
             steps = days * clock.steps_per_day
             on_grid = abs(steps - round(steps)) <= 1e-9 and 1 <= round(steps) < _MAX_STEPS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from numbers import Integral
 
 import numpy as np
 
@@ -14,7 +15,8 @@ from collatrisk.simulation.source import FloatArray, PathSource
 def check_range(first: int, last: int, n_paths: int) -> None:
     """Refuse a range of paths that is not 0 <= first <= last <= n_paths."""
     problems = Problems("paths")
-    holds = 0 <= first <= last <= n_paths
+    ends: tuple[object, ...] = (first, last)
+    holds = all(isinstance(end, Integral) for end in ends) and 0 <= first <= last <= n_paths
     problems.check(holds, "range", (first, last), f"must be 0 <= first <= last <= {n_paths}", "ask for fewer paths")
     problems.raise_if_any()
 

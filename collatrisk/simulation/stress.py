@@ -12,6 +12,7 @@ from collatrisk.base.validation import Problems
 from collatrisk.dependence.correlation import equicorrelation
 from collatrisk.dependence.result import DependenceFit
 from collatrisk.dependence.specs import GaussianCopula, Independent
+from collatrisk.simulation.marginals import Marginal
 from collatrisk.simulation.model import Jump, MarketModel
 
 _TITLE = "stress_model"
@@ -21,6 +22,7 @@ def stress_model(
     model: MarketModel,
     *,
     volatility_scale: float | Mapping[str, float] = 1.0,
+    initial_volatility: float | Mapping[str, float] | None = None,
     correlation: tuple[float, float] | None = None,
     jumps: Sequence[Jump] = (),
     label: str = "stress",
@@ -31,6 +33,8 @@ def stress_model(
     ----------
     volatility_scale : > 0, one number or one an asset (1 for those not named). Multiplies the next and the long-run
         standard deviation: omega and lagged variances by its square, lagged residuals by itself.
+    initial_volatility : > 0, one number or one an asset: the multiple of its average volatility at which the process
+        starts, in a crisis that then fades (`Marginal.started_at`). None starts where the fit ended.
     correlation : (rho, weight). The stressed matrix is (1 - weight) R + weight E with E the matrix in which every pair
         has correlation rho: a mixture of two correlation matrices is one. weight in [0, 1], -1/(n-1) <= rho <= 1.
         Independent assets become a Gaussian copula.
@@ -46,22 +50,16 @@ def stress_model(
     InputError : with all broken rules at once.
     """
     problems = Problems(_TITLE)
-    named = isinstance(volatility_scale, Mapping)
-    scales = dict(volatility_scale) if isinstance(volatility_scale, Mapping) else {}
-    problems.known("volatility_scale", scales, model.assets)
-    factors = [
-        problems.number(
-            f"volatility_scale[{asset}]" if named else "volatility_scale",
-            scales.get(asset, 1.0) if named else volatility_scale,
-            low=0,
-            open_low=True,
-            remedy="1.5 for half as much again",
-        )
-        for asset in model.assets[: None if named else 1]
-    ]
-    if not named:
-        factors *= model.n_assets
-    problems.check(bool(label.strip()), "label", label, "must say what the stress is", "give it a name")
+    known = isinstance(model, MarketModel)
+    problems.check(known, "model", model, "must be a MarketModel", "fit_market(prices) gives one")
+    listed = isinstance(jumps, Sequence) and all(isinstance(jump, Jump) for jump in jumps)
+    problems.check(listed, "jumps", jumps, "must be a list of Jump", "give [Jump('crash', 1.0, {'ETH': -0.5})]")
+    problems.raise_if_any()
+    factors = _multiples(problems, "volatility_scale", volatility_scale, model.assets)
+    given = {} if initial_volatility is None else initial_volatility
+    starts = _multiples(problems, "initial_volatility", given, model.assets)
+    said = isinstance(label, str) and bool(label.strip())
+    problems.check(said, "label", label, "must say what the stress is", "give it a name")
     for i, jump in enumerate(jumps):
         problems.known(f"jumps[{i}].log_sizes", jump.log_sizes, model.assets)
     if correlation is not None:
@@ -69,11 +67,31 @@ def stress_model(
     problems.raise_if_any()
     stressed = replace(
         model,
-        marginals=tuple(m.scaled(factor) for m, factor in zip(model.marginals, factors, strict=True)),
+        marginals=tuple(_stressed(m, factors.get(m.asset), starts.get(m.asset)) for m in model.marginals),
         dependence=model.dependence if correlation is None else _tightened(model.dependence, *correlation),
         jumps=(*model.jumps, *jumps),
     )
-    return _on_record(stressed, dict(zip(model.assets, factors, strict=True)), correlation, jumps, label)
+    parts = [*_volatility_text("volatility x", factors), *_volatility_text("volatility starts at x", starts)]
+    return _on_record(stressed, parts, correlation, jumps, label)
+
+
+def _multiples(
+    problems: Problems, name: str, given: float | Mapping[str, float], assets: tuple[str, ...]
+) -> dict[str, float]:
+    """Asset -> multiple, for those named or for all."""
+    remedy = "1.5 for half as much again"
+    if isinstance(given, Mapping):
+        problems.known(name, given, assets)
+        return {
+            asset: problems.number(f"{name}[{asset}]", value, low=0, open_low=True, remedy=remedy)
+            for asset, value in given.items()
+        }
+    return dict.fromkeys(assets, problems.number(name, given, low=0, open_low=True, remedy=remedy))
+
+
+def _stressed(marginal: Marginal, factor: float | None, start: float | None) -> Marginal:
+    scaled = marginal if factor is None or factor == 1.0 else marginal.scaled(factor)
+    return scaled if start is None else scaled.started_at(start)
 
 
 def _check_correlation(problems: Problems, correlation: tuple[float, float], size: int) -> None:
@@ -99,20 +117,23 @@ def _tightened(dependence: DependenceFit, rho: float, weight: float) -> Dependen
     return replace(dependence, spec=spec, correlation=mixed, loglikelihood=None)
 
 
+def _volatility_text(what: str, multiples: Mapping[str, float]) -> list[str]:
+    moved = {asset: multiple for asset, multiple in multiples.items() if multiple != 1.0}
+    if not moved:
+        return []
+    one = len(set(multiples.values())) == 1
+    return [what + (f"{next(iter(moved.values())):g}" if one else ", ".join(f" {a} {x:g}" for a, x in moved.items()))]
+
+
 def _on_record(
     model: MarketModel,
-    factors: Mapping[str, float],
+    volatilities: Sequence[str],
     correlation: tuple[float, float] | None,
     jumps: Sequence[Jump],
     label: str,
 ) -> MarketModel:
     """Every override is written where reports show it."""
-    parts = []
-    moved = {asset: factor for asset, factor in factors.items() if factor != 1.0}
-    if moved:
-        one = len(set(factors.values())) == 1
-        shown = f"{next(iter(moved.values())):g}" if one else ", ".join(f"{a} {x:g}" for a, x in moved.items())
-        parts.append(f"volatility x {shown}")
+    parts = list(volatilities)
     if correlation is not None:
         parts.append(f"correlation moved to {correlation[0]:g} with weight {correlation[1]:g}")
     parts += [f"jump {jump.label!r} {jump.intensity_per_year:g} a year" for jump in jumps]

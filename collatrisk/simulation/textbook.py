@@ -36,7 +36,9 @@ def constant_model(
         problems.number(f"volatility[{asset}]", value, low=0, remedy="a year's standard deviation: 0.8 for 80 %")
         for asset, value in volatility.items()
     ]
-    prices = dict(spot or {})
+    mapped = spot is None or isinstance(spot, Mapping)
+    problems.check(mapped, "spot", spot, "must map assets to prices", "give {'ETH': 2000.0}")
+    prices = dict(spot) if spot is not None and mapped else {}
     problems.known("spot", prices, assets)
     start = [
         problems.number(f"spot[{asset}]", prices.get(asset, 1.0), low=0, open_low=True, remedy="give a price")
@@ -78,7 +80,8 @@ def read_correlation(problems: Problems, correlation: object, assets: tuple[str,
             fits = sorted(map(str, names)) == sorted(assets)
             problems.check(fits, f"correlation.{axis}", names, rule, "label it with the assets")
         if not problems.found:
-            matrix = frame.loc[list(assets), list(assets)].to_numpy(dtype=np.float64)
+            labelled = frame.set_axis(list(map(str, frame.index))).set_axis(list(map(str, frame.columns)), axis=1)
+            matrix = _as_array(problems, labelled.loc[list(assets), list(assets)])
     elif isinstance(correlation, Mapping):
         _fill_pairs(problems, matrix, correlation, assets)
     else:

@@ -82,7 +82,11 @@ class HistoricalWindows:
         problems = Problems(_TITLE)
         days = problems.number("horizon_days", horizon_days, low=0, open_low=True, remedy="30 for a month")
         problems.integer("seed", seed, low=0, high=2**64 - 1, remedy="any whole number, 0 for example")
-        start = _spot(problems, assets, history[-1], spot or {})
+        mapped = spot is None or isinstance(spot, Mapping)
+        problems.check(mapped, "spot", spot, "must map assets to prices", "give {'ETH': 2000.0}, or leave it out")
+        start = _spot(problems, assets, history[-1], spot if spot is not None and mapped else {})
+        if clock is not None:
+            _check_clock(problems, frame, chosen)
         problems.raise_if_any()
         _check_length(len(history), chosen.steps(days, "horizon_days"), days, chosen)
         expected = len(chosen.expected_index(frame.index[0], frame.index[-1])) if chosen.steps_per_day == 1 else 0
@@ -176,6 +180,16 @@ def _check_history(assets: tuple[str, ...], history: FloatArray) -> None:
             value = f"{history[bad[0], k]} in row {bad[0]} ({bad.size} such rows)"
             problems.add(asset, value, "prices must be finite and above zero", "see check_prices and align_prices")
     problems.raise_if_any()
+
+
+def _check_clock(problems: Problems, frame: pd.DataFrame, clock: Clock) -> None:
+    """A window of n rows is n steps of the clock only if the rows come as the clock ticks."""
+    from collatrisk.market.patterns import asset_patterns, common_kind
+
+    kind, _ = common_kind(asset_patterns(frame))
+    has = "prices at weekends" if kind == "24/7" else "no prices at weekends"
+    rule = f"does not fit the history, which has {has}: a window of n rows would not last n steps"
+    problems.check(kind in {None, clock.kind}, "clock", clock.kind, rule, f"use clock={kind!r} or leave it out")
 
 
 def _check_length(rows: int, steps: int, days: float, clock: Clock) -> None:

@@ -33,7 +33,8 @@ def check_source(problems: Problems, source: object) -> bool:
 def check_mixes(problems: Problems, source: PathSource, mixes: MixLike | Sequence[MixLike], currency: str) -> list[Mix]:
     """One mix or several as a list; their assets must be in the source and their labels must differ."""
     check_currency(problems, source, currency)
-    if not isinstance(mixes, Mix | Iterable):
+    unknown: object = mixes
+    if not isinstance(unknown, Mix | Iterable):
         problems.add("mixes", mixes, "must be a mix or several", "give Mix({'ETH': 1.0})")
         return []
     given: Sequence[Any] = [mixes] if isinstance(mixes, Mix | str | Mapping) else list(mixes)

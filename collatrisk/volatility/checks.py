@@ -78,6 +78,8 @@ def arch_lm(values: Array, lags: int) -> float:
     """The p-value of Engle's (1982) LM test: the squares do not regress on their own lags."""
     squares = values**2
     target = squares[lags:]
+    if np.ptp(target) <= 1e-12 * float(np.max(target)):
+        return 1.0  # equal squares, as of returns that only change their sign: nothing to regress
     columns = [np.ones(target.size), *(squares[lags - lag : -lag] for lag in range(1, lags + 1))]
     design = np.column_stack(columns)
     residuals = target - design @ np.linalg.lstsq(design, target, rcond=None)[0]

@@ -77,7 +77,7 @@ def variance_forecast(
     """
     lags, variance_lags = coefficients.residual_lags, coefficients.variance_lags
     problems = Problems("variance forecast")
-    horizon = problems.integer("horizon", horizon, low=1, remedy="give a number of steps")
+    horizon = problems.integer("horizon", horizon, low=1, high=_LONGEST, remedy="give a number of steps")
     for name, given, needed in (
         ("last_residuals", last_residuals, lags),
         ("last_variances", last_variances, variance_lags),
@@ -104,4 +104,5 @@ def variance_forecast(
 
 
 # alpha + beta = (1 - decay) + decay may miss 1 by a rounding: an integrated recursion all the same.
+_LONGEST = 10_000_000
 _ROUNDING = 4.0 * float(np.finfo(np.float64).eps)
