@@ -416,3 +416,34 @@ def test_stress_names_all_problems_at_once() -> None:
         stress_model(market(), correlation=0.9)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="volatility_scale = nan"):
         stress_model(market(), volatility_scale=math.nan)
+
+
+@pytest.mark.parametrize("multiple", [0.5, 1.0, 3.0])
+def test_a_crisis_starts_at_a_multiple_of_the_average_and_fades(multiple: float) -> None:
+    spec = Garch(dist="normal", mean="zero")
+    params = {"omega": 2e-6, "alpha[1]": 0.05, "gamma[1]": 0.04, "beta[1]": 0.9}
+    calm = Marginal("A", spec, params, {}, last_residuals=(0.002,), last_variances=(1e-5,))
+    crisis = calm.started_at(multiple)
+    wanted = max((multiple * calm.long_run_volatility) ** 2, calm.next_variance)
+    assert crisis.next_variance == pytest.approx(wanted, rel=1e-12)
+    assert crisis.long_run_volatility == calm.long_run_volatility
+    # E h_{t+k} = L + persistence^(k-1) (h - L): the crisis fades with the process's own half-life.
+    level = calm.long_run_volatility**2
+    expected = level + calm.persistence**20 * (wanted - level)
+    assert crisis.variance_forecast(21)[-1] == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_crisis_multiplies_a_constant_volatility_for_good_and_today_where_there_is_no_average() -> None:
+    constant = MarketModel.constant({"A": 0.5}).marginals[0]
+    assert constant.started_at(2.0).next_variance == pytest.approx(4 * constant.next_variance, rel=1e-12)
+    integrated = Marginal("B", Ewma(), {}, {}, last_residuals=(0.01,), last_variances=(1e-4,))
+    assert integrated.started_at(2.0).next_variance == pytest.approx(4 * integrated.next_variance, rel=1e-12)
+
+
+def test_the_crisis_is_on_record() -> None:
+    model = MarketModel.constant({"A": 0.5, "B": 0.3})
+    stressed = stress_model(model, initial_volatility={"A": 3.0}, label="march")
+    assert stressed.provenance["stress"] == "march: volatility starts at x A 3"
+    assert stressed.marginal("B").next_variance == model.marginal("B").next_variance
+    with pytest.raises(InputError, match=r"initial_volatility\[A\] = 0"):
+        stress_model(model, initial_volatility={"A": 0.0})

@@ -112,8 +112,9 @@ class StressedModel:
 
     Attributes
     ----------
-    volatility_scale : multiple of current and long-run standard deviations, > 0: one number, or asset -> number with
-        ``"*"`` for those not named (1 without it).
+    volatility_scale : volatility in the event as a multiple of its average, > 0: one number, or asset -> number with
+        ``"*"`` for those not named (1 without it). The stressed model starts there, never below today's volatility, and
+        the crisis fades as the fitted process does (`stress_model`, `initial_volatility`).
     correlation : (rho, weight), both in [0, 1], of `stress_model`; None leaves it as fitted.
     arrivals : jumps and depegs.
     quality, note : as in `Number`.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def stressed_model(model: MarketModel, scenario: Scenario) -> MarketModel:
-    """The model under the scenario: volatilities scaled, correlations raised, jumps and depegs added.
+    """The model under the scenario: volatilities in a crisis, correlations raised, jumps and depegs added.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def stressed_model(model: MarketModel, scenario: Scenario) -> MarketModel:
     scales = {asset: block.scale_of(asset) for asset in model.assets}
     return stress_model(
         model,
-        volatility_scale=scales,
+        initial_volatility=scales,
         correlation=block.correlation,
         jumps=jumps,
         label=f"{scenario.id}: {scenario.title}",
@@ -44,7 +44,8 @@ def stressed_text(scenario: Scenario, assets: tuple[str, ...]) -> str:
     """One line: what the stressed-model block does to a model of `assets`, and what it leaves out."""
     block = _block(scenario)
     scales = dict.fromkeys(block.scale_of(asset) for asset in assets)
-    parts = ["volatility " + ", ".join(_scale_text(block, scale, assets, len(scales) == 1) for scale in scales)]
+    multiples = ", ".join(_scale_text(block, scale, assets, len(scales) == 1) for scale in scales)
+    parts = [f"volatility starts at {multiples}"]
     if block.correlation is not None:
         rho, weight = block.correlation
         parts.append(f"correlation {rho:g} with weight {weight:g}, every pair")
@@ -59,7 +60,7 @@ def stressed_text(scenario: Scenario, assets: tuple[str, ...]) -> str:
 
 def _scale_text(block: StressedModel, scale: float, assets: tuple[str, ...], only: bool) -> str:
     names = "" if only else " " + "/".join(asset for asset in assets if block.scale_of(asset) == scale)
-    return f"x{scale:g}{names}"
+    return f"{scale:g} x average{names}"
 
 
 def _block(scenario: Scenario) -> StressedModel:

@@ -177,6 +177,30 @@ class Marginal:
             loglikelihood=self.loglikelihood if factor == 1.0 else None,
         )
 
+    def started_at(self, multiple: float) -> Marginal:
+        """The same process, started in a crisis: its next volatility is `multiple` > 0 times its average.
+
+        The average is the long-run volatility where that is finite, today's otherwise. The start is never below
+        today's, the long-run level stays, and the crisis fades with the half-life of the process; a constant volatility
+        has no state to start from and is multiplied for good.
+
+        Lagged variances and squared residuals are multiplied by g^2 = (h* - omega) / (h - omega), so that the next
+        variance h = omega + (what is linear in them) becomes h*.
+        """
+        current = self.next_variance
+        omega = self.coefficients.omega
+        average = self.long_run_volatility if math.isfinite(self.long_run_volatility) else math.sqrt(current)
+        if current <= omega or not self.last_residuals:
+            return self.scaled(multiple)
+        wanted = max((multiple * average) ** 2, current)
+        square = (wanted - omega) / (current - omega)
+        return replace(
+            self,
+            last_residuals=tuple(math.sqrt(square) * value for value in self.last_residuals),
+            last_variances=tuple(square * value for value in self.last_variances),
+            loglikelihood=self.loglikelihood if square == 1.0 else None,
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready dictionary."""
         return {

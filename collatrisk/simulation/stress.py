@@ -71,7 +71,10 @@ def stress_model(
         dependence=model.dependence if correlation is None else _tightened(model.dependence, *correlation),
         jumps=(*model.jumps, *jumps),
     )
-    parts = [*_volatility_text("volatility x", factors), *_volatility_text("volatility starts at x", starts)]
+    parts = [
+        *_volatility_text("volatility x", factors, model.n_assets),
+        *_volatility_text("volatility starts at x", starts, model.n_assets),
+    ]
     return _on_record(stressed, parts, correlation, jumps, label)
 
 
@@ -117,11 +120,11 @@ def _tightened(dependence: DependenceFit, rho: float, weight: float) -> Dependen
     return replace(dependence, spec=spec, correlation=mixed, loglikelihood=None)
 
 
-def _volatility_text(what: str, multiples: Mapping[str, float]) -> list[str]:
+def _volatility_text(what: str, multiples: Mapping[str, float], n_assets: int) -> list[str]:
     moved = {asset: multiple for asset, multiple in multiples.items() if multiple != 1.0}
     if not moved:
         return []
-    one = len(set(multiples.values())) == 1
+    one = len(multiples) == n_assets and len(set(multiples.values())) == 1
     return [what + (f"{next(iter(moved.values())):g}" if one else ", ".join(f" {a} {x:g}" for a, x in moved.items()))]
 
 
