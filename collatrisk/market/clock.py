@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from collatrisk.base.errors import InputError
 from collatrisk.base.validation import Problems
 
 if TYPE_CHECKING:
@@ -47,7 +49,8 @@ class Clock:
         problems.integer(
             "steps_per_day", self.steps_per_day, low=1, high=_MINUTES_PER_DAY, remedy="1 daily, 24 hourly, 1440 minutes"
         )
-        days = self.days_per_year or _DAYS_PER_YEAR.get(self.kind, 0.0)
+        known = _DAYS_PER_YEAR.get(self.kind, 365.0) if isinstance(self.kind, str) else 365.0
+        days = self.days_per_year or known
         problems.number(
             "days_per_year", days, low=1, high=366, remedy="365 on a 24/7 clock, about 252 on business days"
         )
@@ -58,8 +61,12 @@ class Clock:
             "a 24/7 clock has no holidays",
             "use kind='business' or leave them out",
         )
+        listed = isinstance(self.holidays, Iterable) and all(type(day) is dt.date for day in self.holidays)
+        remedy = "give (datetime.date(2024, 12, 25),), or use Clock.business(calendar)"
+        problems.check(listed, "holidays", self.holidays, "must be dates without a time", remedy)
         problems.raise_if_any()
         object.__setattr__(self, "days_per_year", float(days))
+        object.__setattr__(self, "holidays", tuple(self.holidays))
 
     @classmethod
     def of(cls, clock: Clock | str) -> Clock:
@@ -88,6 +95,11 @@ class Clock:
         calendar : a pandas `AbstractHolidayCalendar` instance, or None for weekends only.
         first, last : ISO dates between which the calendar's holidays are taken.
         """
+        problems = Problems("Clock.business")
+        usable = calendar is None or callable(getattr(calendar, "holidays", None))
+        remedy = "give USFederalHolidayCalendar(), say"
+        problems.check(usable, "calendar", calendar, "must be a pandas holiday calendar", remedy)
+        problems.raise_if_any()
         days = () if calendar is None else tuple(stamp.date() for stamp in calendar.holidays(first, last))
         return cls("business", steps_per_day, days_per_year, days)
 
@@ -172,9 +184,21 @@ class Clock:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Clock:
-        """The inverse of `to_dict`."""
-        holidays = tuple(dt.date.fromisoformat(day) for day in data.get("holidays", ()))
-        return cls(data["kind"], int(data["steps_per_day"]), float(data["days_per_year"]), holidays)
+        """The inverse of `to_dict`.
+
+        Raises
+        ------
+        InputError : for entries that are missing or no clock's.
+        """
+        try:
+            holidays = tuple(dt.date.fromisoformat(day) for day in data.get("holidays", ()))
+            return cls(data["kind"], int(data["steps_per_day"]), float(data["days_per_year"]), holidays)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            if isinstance(error, InputError):
+                raise
+            problems = Problems("Clock")
+            problems.add("clock", data, f"must be what Clock.to_dict gives ({error!r})", "write it with to_dict")
+            raise InputError(problems.title, problems.found) from error
 
     def __str__(self) -> str:
         grid = "daily steps" if self.steps_per_day == 1 else f"{self.steps_per_day} steps a day"

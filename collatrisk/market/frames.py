@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_scalar
 
 from collatrisk.base.errors import DataError, InputError, Problem, show_value
 from collatrisk.base.findings import Finding, Severity
@@ -140,6 +141,11 @@ def repeated(names: Sequence[str]) -> list[str]:
     return sorted({name for name in names if list(names).count(name) > 1})
 
 
+def unnamed_columns(frame: pd.DataFrame) -> list[int]:
+    """The positions of the columns without a name: empty, blank, None or NaN."""
+    return [k for k, name in enumerate(frame.columns) if not str(name).strip() or (is_scalar(name) and pd.isna(name))]
+
+
 def price_frame(frame: object, title: str) -> pd.DataFrame:
     """A float64 copy with a UTC index and text column names. Order, duplicates and NaN are kept as they are.
 
@@ -161,6 +167,10 @@ def price_frame(frame: object, title: str) -> pd.DataFrame:
     ]
     if not names:
         problems.append(Problem("columns", "none", "there must be at least one asset", "add a column of prices"))
+    problems += [
+        Problem("columns", repr(source.columns[k]), "an asset must have a name", "name the column")
+        for k in unnamed_columns(source)
+    ]
     if problems:
         raise DataError(title, problems)
     return pd.DataFrame(source.to_numpy(dtype=np.float64, na_value=np.nan), index=index, columns=names)

@@ -39,6 +39,9 @@ def find_pegs(prices: pd.DataFrame, pegs: Mapping[str, float] | None) -> tuple[d
     names = [str(name) for name in prices.columns]
     if pegs is not None:
         problems = Problems("check_prices")
+        mapped = isinstance(pegs, Mapping)
+        problems.check(mapped, "pegs", pegs, "must map assets to levels", "give {'USDC': 1.0}, or {} for none")
+        problems.raise_if_any()
         problems.known("pegs", pegs, names)
         for asset, level in pegs.items():
             problems.number(f"pegs[{asset!r}]", level, low=0, open_low=True, remedy="1.0 for a dollar stablecoin")

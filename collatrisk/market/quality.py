@@ -23,6 +23,7 @@ from collatrisk.market.frames import (
     require_frame,
     show_stamp,
     text_columns,
+    unnamed_columns,
     utc_index,
 )
 from collatrisk.market.order import tidy
@@ -152,6 +153,8 @@ def check_prices(
         findings.append(note("text-column", "error", names[k], rule, "convert it with pd.to_numeric or drop it"))
     rule, remedy = "several columns have this name", "rename or drop them"
     findings += [note("duplicate-column", "error", name, rule, remedy) for name in repeated(names)]
+    rule, remedy = "the column has no name", "name the asset"
+    findings += [note("unnamed-column", "error", f"column {k + 1}", rule, remedy) for k in unnamed_columns(source)]
     kept = [k for k in range(len(names)) if k not in text and names.index(names[k]) == k]
     values = [source.iloc[:, k].to_numpy(dtype=np.float64, na_value=np.nan) for k in kept]
     table = np.column_stack(values) if values else np.empty((len(index), 0))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from collatrisk.base.errors import DataError, show_value
+from collatrisk.base.errors import DataError, InputError, Problem, show_value
 from collatrisk.base.findings import Finding
 from collatrisk.base.validation import Problems
 from collatrisk.market.dates import looks_like_date, parse_dates
@@ -195,6 +195,10 @@ def _by_name(columns: Sequence[_Column], name: str) -> _Column:
 
 def _new_names(assets: Sequence[str] | Mapping[str, str], known: Sequence[str]) -> dict[str, str]:
     """What to keep, and under which name; every unknown name is a problem."""
+    given: object = assets
+    if not isinstance(given, Iterable):
+        problem = Problem("assets", show_value(assets), "must be names, or a mapping to new names", "give ['BTC']")
+        raise InputError("load_prices", [problem])
     wanted = [assets] if isinstance(assets, str) else assets
     names = dict(wanted) if isinstance(wanted, Mapping) else {name: name for name in wanted}
     problems = Problems("load_prices")

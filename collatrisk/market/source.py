@@ -16,7 +16,7 @@ from typing import Any
 
 import pandas as pd
 
-from collatrisk.base.errors import DataError, InputError, Problem
+from collatrisk.base.errors import DataError, InputError, Problem, show_value
 from collatrisk.base.findings import Finding
 from collatrisk.market.frames import counted, note
 
@@ -54,6 +54,9 @@ def read_table(path: str | os.PathLike[str]) -> Table:
     InputError : no such file, or a Parquet file without pyarrow.
     DataError : an empty, broken or binary file.
     """
+    if not isinstance(path, str | os.PathLike) or not os.fspath(path):
+        problem = Problem("path", show_value(path), "must be the path of a file", "give 'prices.csv'")
+        raise InputError("Prices cannot be read", [problem])
     where = Path(path)
     _require_file(where)
     content = where.read_bytes()
