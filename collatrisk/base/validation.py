@@ -50,8 +50,7 @@ class Problems:
         remedy: str,
     ) -> float:
         """`value` as a finite float inside the interval; records a problem (and returns nan) otherwise."""
-        bounds = f"{'(' if open_low else '['}{low:g}, {high:g}{')' if open_high else ']'}"
-        rule = "must be a finite number" if math.isinf(low) and math.isinf(high) else f"must be a number in {bounds}"
+        rule = _number_rule(low, high, open_low, open_high)
         if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(float(value)):
             self.add(name, value, rule, remedy)
             return math.nan
@@ -87,6 +86,16 @@ class Problems:
         """Raise the error with all that was recorded, if anything was."""
         if self.found:
             raise self._error(self.title, self.found)
+
+
+def _number_rule(low: float, high: float, open_low: bool, open_high: bool) -> str:
+    if math.isinf(low) and math.isinf(high):
+        return "must be a finite number"
+    if math.isinf(high):
+        return f"must be a number {'above' if open_low else 'of at least'} {low:g}"
+    if math.isinf(low):
+        return f"must be a number {'below' if open_high else 'of at most'} {high:g}"
+    return f"must be a number in {'(' if open_low else '['}{low:g}, {high:g}{')' if open_high else ']'}"
 
 
 def did_you_mean(value: object, allowed: Collection[str]) -> str:
