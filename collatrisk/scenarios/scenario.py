@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from html import escape
 from typing import Any
 
-from collatrisk.base.errors import InputError, Problem
+from collatrisk.base.errors import Problem
 from collatrisk.base.tables import html_table
 from collatrisk.base.validation import Problems
 from collatrisk.scenarios import checks
@@ -51,11 +51,6 @@ class ResolvedShocks:
         """One problem for every refused asset."""
         remedy = "name it in shocks, or give a proxy for it"
         return tuple(Problem(f"{self.scenario}.{a}", "no shock", why, remedy) for a, why in self.refused.items())
-
-    def raise_if_refused(self) -> None:
-        """Raise InputError with every refused asset, if any was."""
-        if self.refused:
-            raise InputError(f"Scenario {self.scenario}", self.problems)
 
     @property
     def text(self) -> str:
