@@ -172,7 +172,7 @@ class NaiveMargin:
                 if debt > 0:
                     self.note("exhausted", t)
                 return
-            if debt == 0 or float((self.held * sale_prices) @ self.thresholds) / debt >= 1:
+            if debt == 0 or float((self.held * sale_prices) @ self.thresholds) / debt >= 1 - 1e-12:
                 return
 
 

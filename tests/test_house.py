@@ -42,7 +42,7 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
 
 def test_the_command_line_help_loads_nothing_heavy() -> None:
     code = (
-        "import contextlib, io\nfrom collatrisk.cli import main\n"
-        "with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):\n    main(['--help'])"
+        "import contextlib, io, sys\nfrom collatrisk.cli import main\nsys.argv = ['collatrisk', '--help']\n"
+        "with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):\n    main()"
     )
     assert modules_after(code).isdisjoint({*HEAVY, "pandas"})

@@ -37,6 +37,7 @@ CALLED, CURED, LIQUIDATED, EXHAUSTED, SHORT = range(5)
 N_EVENTS = 5
 
 MOST_ROUNDS = 32
+HEALTHY = 1.0 - 1e-12  # rounds end at a health factor of 1, rounding apart
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -125,6 +126,6 @@ def sell(values, counted, impacts, n_held, held, cash, factor, debt, rules, sold
         sold += value
         owed = 0.0 if repaid >= debt else owed * ((debt - repaid) / debt)
         debt = 0.0 if repaid >= debt else debt - repaid
-        if left <= 0.0 or debt <= 0.0 or health_weight >= debt:
+        if left <= 0.0 or debt <= 0.0 or health_weight >= debt * HEALTHY:
             break
     return kept, owed, sold
