@@ -17,33 +17,31 @@ LANES = 64
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def load_prices(prices, columns, first, width, tile):  # type: ignore[no-untyped-def]
-    """Copy a tile; lanes beyond the block repeat its first path, so that loops over lanes have a fixed length."""
+def load_prices(prices, columns, lanes, tile):  # type: ignore[no-untyped-def]
+    """Gather a tile: `lanes` int64 (LANES,) are the columns of the block that its lanes hold."""
     for t in range(tile.shape[0]):
         for i in range(columns.size):
             row = prices[t, columns[i]]
             for k in range(LANES):
-                tile[t, i, k] = row[first + k if k < width else first]
+                tile[t, i, k] = row[np.uint64(lanes[k])]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def load_spread(variance, columns, first, width, spread):  # type: ignore[no-untyped-def]
-    """Copy a tile of step variances as standard deviations; row t is the step that ends at t."""
+def load_spread(variance, columns, lanes, spread):  # type: ignore[no-untyped-def]
+    """Gather a tile of step variances as standard deviations; row t is the step that ends at t."""
     for t in range(1, spread.shape[0]):
         for i in range(columns.size):
             row = variance[t - 1, columns[i]]
             for k in range(LANES):
-                spread[t, i, k] = row[first + k if k < width else first]
-            for k in range(LANES):
-                spread[t, i, k] = math.sqrt(spread[t, i, k])
+                spread[t, i, k] = math.sqrt(row[np.uint64(lanes[k])])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def load_twice_log(key, first_path, twice_log):  # type: ignore[no-untyped-def]
+def load_twice_log(key, first_path, lanes, twice_log):  # type: ignore[no-untyped-def]
     """-2 ln U of the bridge, one U a path and step, shared by all accounts."""
     for t in range(1, twice_log.shape[0]):
         for k in range(LANES):
-            twice_log[t, k] = -2.0 * log(uniform(key, first_path + k, t, 0))
+            twice_log[t, k] = -2.0 * log(uniform(key, first_path + lanes[k], t, 0))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -1,10 +1,10 @@
 """The margin engine: from a block of price paths to what happened to each account on each path.
 
-Paths go through in tiles of 64 lanes (measured: 8 lanes cost three times as much, 128 no less). A tile is copied once
-into contiguous scratch (in the block its lines are a power of two apart and would evict each other) and then serves
-every account. Values, health factors and bridge minima are computed for all lanes at once in vector code; the rules
-(call, cure, sale) are scalar code that only runs on the lanes and steps where something is due. No lane ever depends
-on another, so results do not depend on the block size.
+Two passes. The first (`collatrisk.kernels.quiet`) follows every account as if nothing happened, in vector code, and
+finds the paths on which something may. Those are gathered into tiles of 64 lanes for the second, the state machine:
+values, health factors and bridge minima of all lanes at once; the rules (call, cure, sale) are scalar code that only
+runs on the lanes and steps where something is due. No lane depends on another, nor on the tile it falls in, so results
+do not depend on the block size.
 
 Slots: the assets in use, then cash at price 1 in the last slot.
 """
@@ -29,7 +29,6 @@ from collatrisk.kernels.margin_rules import (
     CALLS,
     COUNTED,
     DEBT,
-    DUE,
     END_HEALTH,
     INTEREST as INTEREST_SO_FAR,
     LOWEST,
@@ -37,10 +36,23 @@ from collatrisk.kernels.margin_rules import (
     N_STATES,
     N_VECTORS,
     NEVER,
-    OPEN,
     START,
     VARIANCE,
     act,
+    is_due,
+)
+from collatrisk.kernels.quiet import (
+    DEBT as DEBT_OF_TILE,
+    INTEREST as INTEREST_OF_TILE,
+    LOWEST as LOWEST_HEALTH,
+    N_WORK,
+    NEAR,
+    TILE,
+    VALUE,
+    follow,
+    load_steps,
+    open_book,
+    value_assets,
 )
 from collatrisk.kernels.sale import (
     BRIDGE,
@@ -48,8 +60,11 @@ from collatrisk.kernels.sale import (
     GROWTH,
     INTEREST,
     MIN_HEALTH,
+    N_AMOUNTS,
+    N_EVENTS,
     OUTSTANDING,
     REMAINING,
+    RESTORE,
     SHORT,
     SHORTFALL,
 )
@@ -93,6 +108,89 @@ def margin_block(  # type: ignore[no-untyped-def]
     """
     n_paths = prices.shape[2]
     n_slots = columns.size + 1
+    n_accounts = held.shape[0]
+    bridged = variance.shape[0] > 0 and switches[:, BRIDGE].any()
+    eventful = np.empty((n_accounts, n_paths), np.int64)
+    n_eventful = np.zeros(n_accounts, np.int64)
+    spread = np.zeros((n_steps + 1, n_slots if bridged else 0, TILE))
+    twice_log = np.zeros((n_steps + 1, TILE))
+    work = np.ones(N_WORK)
+    shares = np.empty((n_slots, TILE))
+    scratch = np.empty((3, n_slots))
+    cash = n_slots - 1
+    slots = np.empty((2, 3, n_slots), np.int64)
+    rho = np.empty((n_slots, n_slots))
+    for first in range(0, n_paths, TILE):
+        width = min(TILE, n_paths - first)
+        if bridged:
+            load_steps(variance, columns, first, width, bridge_key, first_path, spread, twice_log)
+        for a in range(n_accounts):
+            book = open_book(held[a], owed[a], thresholds[a], columns, correlation, slots[0], slots[1], scratch, rho)
+            follow(
+                prices,
+                first,
+                width,
+                n_steps,
+                bridged and switches[a, BRIDGE] == 1,
+                spread,
+                twice_log,
+                rules[a, GROWTH],
+                held[a],
+                owed[a],
+                thresholds[a],
+                columns,
+                rho,
+                book,
+                shares,
+                work,
+            )
+            n_eventful[a] = _sort_lanes(work, max(rules[a, CALL], 1.0) * NEAR, first, width, eventful[a], n_eventful[a])
+            end = prices[n_steps]
+            value_assets(
+                end, first, first + width, held[a, cash], book[7], book[1][0], book[4], work[VALUE : VALUE + TILE]
+            )
+            _write_quiet(first, width, n_steps, work, amounts[a], events[a])
+    _run_eventful(
+        prices, variance, columns, correlation, first_path, n_steps, held, owed, thresholds, impacts, rules, switches,
+        bridge_key, cure_key, eventful, n_eventful, amounts, events,
+    )  # fmt: skip
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _sort_lanes(work, level, first, width, eventful, n_eventful):  # type: ignore[no-untyped-def]
+    """Append the paths of a tile whose lowest health factor is below `level`; how many there are then."""
+    for k in range(width):
+        eventful[n_eventful] = first + k
+        n_eventful += 1 if work[LOWEST_HEALTH + k] < level else 0
+        if n_eventful == eventful.size:
+            break
+    return n_eventful
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _write_quiet(first, width, n_steps, work, amounts, events):  # type: ignore[no-untyped-def]
+    """The outcome of each path of a tile if nothing happens on it."""
+    for k in range(width):
+        row = amounts[first + k]
+        debt, value = work[DEBT_OF_TILE + k], work[VALUE + k]
+        row[:] = 0.0
+        row[SHORTFALL] = max(debt - value, 0.0)
+        row[OUTSTANDING] = debt
+        row[REMAINING] = value
+        row[INTEREST] = work[INTEREST_OF_TILE + k]
+        row[MIN_HEALTH] = work[LOWEST_HEALTH + k]
+        events[first + k] = NEVER
+        if row[SHORTFALL] > 0.0:
+            events[first + k, SHORT] = n_steps
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _run_eventful(  # type: ignore[no-untyped-def]
+    prices, variance, columns, correlation, first_path, n_steps, held, owed, thresholds, impacts, rules, switches,
+    bridge_key, cure_key, eventful, n_eventful, amounts, events,
+):  # fmt: skip
+    """The state machine on the paths of each account that the first pass found."""
+    n_slots = columns.size + 1
     bridged = variance.shape[0] > 0
     tile = np.ones((n_steps + 1, n_slots, LANES))
     spread = np.zeros((n_steps + 1, n_slots, LANES))
@@ -105,41 +203,31 @@ def margin_block(  # type: ignore[no-untyped-def]
     slots = np.empty((3, n_slots), np.int64)
     rho = np.empty((n_slots, n_slots))
     market = np.empty((2, n_slots))
-    for first in range(0, n_paths, LANES):
-        width = min(LANES, n_paths - first)
-        load_prices(prices, columns, first, width, tile)
-        if bridged:
-            load_spread(variance, columns, first, width, spread)
-            load_twice_log(bridge_key, first_path + first, twice_log)
-        for account in range(held.shape[0]):
+    lanes = np.empty(LANES, np.int64)
+    of_lanes = np.empty((LANES, N_AMOUNTS))
+    on_lanes = np.empty((LANES, N_EVENTS), np.int32)
+    for a in range(held.shape[0]):
+        for start in range(0, n_eventful[a], LANES):
+            width = min(LANES, n_eventful[a] - start)
+            # Lanes beyond the last path repeat the first, so that loops over lanes have a fixed length.
+            for k in range(LANES):
+                lanes[k] = eventful[a, start + k if k < width else start]
+            load_prices(prices, columns, lanes, tile)
+            bridged_here = bridged and switches[a, BRIDGE] == 1
+            if bridged_here:
+                load_spread(variance, columns, lanes, spread)
+                load_twice_log(bridge_key, first_path, lanes, twice_log)
             for i in range(n_slots):
-                for k in range(LANES):
-                    units[0, i, k] = held[account, i]
-                    units[1, i, k] = owed[account, i]
+                units[0, i, :] = held[a, i]
+                units[1, i, :] = owed[a, i]
             _run_account(
-                tile,
-                spread,
-                twice_log,
-                bridged and switches[account, BRIDGE] == 1,
-                correlation,
-                first_path + first,
-                width,
-                thresholds[account],
-                impacts[account],
-                rules[account],
-                switches[account],
-                cure_key,
-                units,
-                worth,
-                shares,
-                lane,
-                state,
-                slots,
-                rho,
-                market,
-                amounts[account, first : first + width],
-                events[account, first : first + width],
-            )
+                tile, spread, twice_log, bridged_here, correlation, first_path, lanes, width, thresholds[a], impacts[a],
+                rules[a], switches[a], cure_key, units, worth, shares, lane, state, slots, rho, market, of_lanes,
+                on_lanes,
+            )  # fmt: skip
+            for k in range(width):
+                amounts[a, lanes[k]] = of_lanes[k]
+                events[a, lanes[k]] = on_lanes[k]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -150,6 +238,7 @@ def _run_account(  # type: ignore[no-untyped-def]
     bridged,
     correlation,
     first_path,
+    lanes,
     width,
     thresholds,
     impacts,
@@ -167,7 +256,7 @@ def _run_account(  # type: ignore[no-untyped-def]
     amounts,
     events,
 ):
-    """One account on the paths of a tile."""
+    """One account on the paths of a tile: `lanes` count from `first_path`; the first `width` of them matter."""
     start = lane[START]
     end = lane[END_HEALTH]
     counted = lane[COUNTED]
@@ -186,6 +275,7 @@ def _run_account(  # type: ignore[no-untyped-def]
     n_held, n_owed, n_risky = find_slots(units, correlation, slots, rho)
     growth = rules[GROWTH]
     call = rules[CALL]
+    restore = rules[RESTORE]
     for t in range(tile.shape[0]):
         if t > 0:
             # Now `worth`, `counted` and `debt` are still those of the end of the last step, after its actions.
@@ -212,12 +302,12 @@ def _run_account(  # type: ignore[no-untyped-def]
         for k in range(LANES):
             lowest[k] = min(lowest[k], mark[k])
         for k in range(width):
-            if mark[k] < call or state[k, DUE] == t or state[k, OPEN] == 1:
+            if is_due(state[k], t, mark[k], end[k], call, restore):
                 act(
                     k,
                     t,
                     tile[t],
-                    first_path + k,
+                    first_path + lanes[k],
                     thresholds,
                     impacts,
                     rules,

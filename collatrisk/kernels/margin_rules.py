@@ -32,6 +32,16 @@ START, END_HEALTH, COUNTED, DEBT, MARK, LOWEST, VARIANCE, INTEREST = range(8)
 N_VECTORS = 8
 
 
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
+def is_due(state, t, mark, health, call, restore):  # type: ignore[no-untyped-def]
+    """Whether `act` has anything to do on a lane: a sale, a liquidation, a call to open, to decide or to close."""
+    if mark < 1.0 or state[DUE] == t:
+        return True
+    if state[OPEN] != 1:
+        return mark < call
+    return t == state[DEADLINE] or (t > state[DEADLINE] and health >= restore)
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def act(  # type: ignore[no-untyped-def]
     k,

@@ -13,7 +13,7 @@ from collatrisk.margining.task import BlockResult
 from collatrisk.risk import Moments, TailSketch
 
 FloatArray = NDArray[np.float64]
-_PENDING = 16_384
+_PENDING = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,26 +45,35 @@ class _Tail:
         self.keep = keep
         self.parts: list[FloatArray] = []
         self.pending = 0
+        self.floor = -np.inf  # `keep` values are at least this: nothing at or below it can be wanted again
 
     def push(self, values: FloatArray) -> None:
+        if self.floor > -np.inf:
+            values = values[values > self.floor]
         if values.size == 0:
             return
         self.parts.append(values)
         self.pending += values.size
-        if self.pending > self.keep + max(self.keep, _PENDING):
+        if self.pending > self.keep + max(self.keep // 4, _PENDING):
             self.fold()
 
     def fold(self) -> FloatArray:
-        """The largest values so far, ascending."""
-        values = np.sort(np.concatenate(self.parts)) if self.parts else np.empty(0)
-        kept = values[max(0, values.size - self.keep) :].copy()
-        self.parts, self.pending = [kept], kept.size
-        return kept
+        """The largest values so far, the smallest of them first."""
+        values = np.concatenate(self.parts) if self.parts else np.empty(0)
+        if values.size > self.keep:
+            rest = values.size - self.keep
+            values = np.partition(values, rest)[rest:].copy()
+            self.floor = float(values[0])
+        self.parts, self.pending = [values], values.size
+        return values
 
     def sketch(self, count: int) -> TailSketch:
+        """The tail of `count` paths; the values go over to the sketch."""
         largest = self.fold()
+        self.parts = []
+        largest.sort()
         zeros = min(self.keep, count) - largest.size
-        return TailSketch(self.keep, count, np.concatenate([np.zeros(max(zeros, 0)), largest]))
+        return TailSketch(self.keep, count, np.concatenate([np.zeros(zeros), largest]) if zeros > 0 else largest)
 
 
 def gather(results: Iterable[BlockResult], keep: int) -> Gathered:

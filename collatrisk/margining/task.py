@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,11 +12,14 @@ from collatrisk.execution import MICRO_BLOCK
 from collatrisk.liquidation import RuleArrays
 from collatrisk.margining.names import EVENTS, METRICS, MIN_HEALTH, TAIL_METRICS
 from collatrisk.pricing import Positions
+from collatrisk.simulation.scratch import kept_buffer, read_scratch
 from collatrisk.simulation.source import PathBlock, PathSource
 
 FloatArray = NDArray[np.float64]
 _ACCOUNTS_AT_ONCE = 64
-_LARGEST_ROOT = 1e150
+_LARGEST_ROOT = 1e150  # a debt of almost nothing has a health factor whose square would overflow
+_CACHED_FLOATS = 1 << 18  # 2 MiB: a step of prices is read soon after it is written
+_BRIDGE = 4  # the column of `RuleArrays.switches`
 _TAIL_ROWS = np.array([METRICS.index(name) for name in TAIL_METRICS])
 
 
@@ -70,24 +74,52 @@ class MarginTask:
         return n_accounts + 1 if n_accounts > 1 else 1
 
     def __call__(self, first: int, last: int) -> BlockResult:
-        """Run the paths `first` to `last` - 1, a micro-block at a time."""
-        parts = [self._micro(low, min(low + MICRO_BLOCK, last)) for low in range(first, last, MICRO_BLOCK)]
-        amounts, events = [part[0] for part in parts], [part[1] for part in parts]
+        """Run the paths `first` to `last` - 1: as many micro-blocks at a time as the caches hold."""
+        # numba is slow to import: only workers that run paths need it.
+        from collatrisk.kernels.margin_sums import gather_tails, sum_block
+
+        n_micro, n_metrics = -(-(last - first) // MICRO_BLOCK), len(METRICS)
+        counts = np.zeros((self.n_rows, len(EVENTS), self.n_steps + 1), dtype=np.int64)
+        sums = np.empty((n_micro, self.n_rows, n_metrics))
+        squares = np.empty_like(sums)
+        tails = np.empty((self.n_rows, len(TAIL_METRICS), last - first))
+        sizes = np.zeros((self.n_rows, len(TAIL_METRICS)), dtype=np.int64)
+        kept: list[tuple[FloatArray, NDArray[np.int32]]] = []
+        bridged = True
+        size = self._paths_at_once()
+        for low in range(first, last, size):
+            amounts, events, with_bridge = self._part(low, min(low + size, last))
+            bridged = bridged and with_bridge
+            micro = slice((low - first) // MICRO_BLOCK, -(-(min(low + size, last) - first) // MICRO_BLOCK))
+            sum_block(amounts, events, MICRO_BLOCK, _LARGEST_ROOT, sums[micro], squares[micro], counts)
+            for row in range(self.n_rows):
+                gather_tails(amounts[row], _TAIL_ROWS, tails[row], sizes[row])
+            if self.keep_paths:
+                kept.append((amounts, events))
         return BlockResult(
             n_paths=last - first,
-            counts=np.sum([_count_events(found, self.n_steps) for found in events], axis=0),
-            sums=np.stack([found.sum(axis=1) for found in amounts]),
-            squares=np.stack([_squares(found) for found in amounts]),
-            tails=_tails(amounts),
-            amounts=np.concatenate(amounts, axis=1) if self.keep_paths else None,
-            events=np.concatenate(events, axis=1) if self.keep_paths else None,
-            bridged=all(part[2] for part in parts),
+            counts=counts,
+            sums=sums,
+            squares=squares,
+            tails=_tails(tails, sizes),
+            amounts=np.concatenate([part[0] for part in kept], axis=1) if kept else None,
+            events=np.concatenate([part[1] for part in kept], axis=1) if kept else None,
+            bridged=bridged,
         )
 
-    def _micro(self, first: int, last: int) -> tuple[FloatArray, NDArray[np.int32], bool]:
-        block = self.source.read(first, last)
+    def _paths_at_once(self) -> int:
+        """Whole micro-blocks whose prices and outcomes fit the second-level cache, at least one."""
+        floats = len(self.source.assets) * (2 * self.n_steps + 1) + self.n_rows * len(METRICS)
+        return max(1, _CACHED_FLOATS // (floats * MICRO_BLOCK)) * MICRO_BLOCK
+
+    def _part(self, first: int, last: int) -> tuple[FloatArray, NDArray[np.int32], bool]:
+        """Amounts and events of the paths `first` to `last` - 1, and whether the source gave step variances."""
+        wanted = self.correlation is not None and bool(self.rules.switches[:, _BRIDGE].any())
+        block = read_scratch(self.source, first, last, self.n_steps, variance=wanted)
         n_accounts, n_paths = len(self.positions.held), last - first
-        amounts = np.empty((self.n_rows, n_paths, len(METRICS)))
+        shape = (self.n_rows, n_paths, len(METRICS))
+        buffer = np.empty(math.prod(shape)) if self.keep_paths else kept_buffer("amounts", math.prod(shape))
+        amounts = buffer.reshape(shape)
         events = np.empty((self.n_rows, n_paths, len(EVENTS)), dtype=np.int32)
         for low in range(0, n_accounts, _ACCOUNTS_AT_ONCE):
             rows = slice(low, min(low + _ACCOUNTS_AT_ONCE, n_accounts))
@@ -124,13 +156,6 @@ class MarginTask:
         )
 
 
-def _squares(amounts: FloatArray) -> FloatArray:
-    """Sums of squares over the paths. A debt of almost nothing has a health factor whose square would overflow."""
-    bounded = np.minimum(amounts, _LARGEST_ROOT)
-    sums: FloatArray = (bounded * bounded).sum(axis=1)
-    return sums
-
-
 def _sum_book(amounts: FloatArray, events: NDArray[np.int32], n_steps: int) -> None:
     """The last row: sums of the accounts' amounts, the lowest health factor, the first occurrence on any account."""
     amounts[:-1].sum(axis=0, out=amounts[-1])
@@ -140,20 +165,9 @@ def _sum_book(amounts: FloatArray, events: NDArray[np.int32], n_steps: int) -> N
     events[-1] = np.where(first == never, -1, first)
 
 
-def _count_events(events: NDArray[np.int32], n_steps: int) -> NDArray[np.int64]:
-    """Paths by row, event and step of the first occurrence, as integers."""
-    n_rows, _, n_events = events.shape
-    cell = np.arange(n_rows)[:, None, None] * n_events + np.arange(n_events)
-    index = cell * (n_steps + 2) + events + 1
-    counts = np.bincount(index.ravel(), minlength=n_rows * n_events * (n_steps + 2))
-    return np.ascontiguousarray(counts.reshape(n_rows, n_events, n_steps + 2)[:, :, 1:], dtype=np.int64)
-
-
-def _tails(parts: list[FloatArray]) -> tuple[tuple[FloatArray, ...], ...]:
-    """By row and tail metric, the values that can be in a bad tail. Amounts of zero are left to the count of paths."""
-    rows = []
-    for row in range(parts[0].shape[0]):
-        columns = np.concatenate([part[row][:, _TAIL_ROWS] for part in parts])
-        amounts = tuple(columns[columns[:, i] > 0, i] for i in range(len(TAIL_METRICS) - 1))
-        rows.append((*amounts, -columns[:, -1]))
-    return tuple(rows)
+def _tails(values: FloatArray, sizes: NDArray[np.int64]) -> tuple[tuple[FloatArray, ...], ...]:
+    """By row and tail metric, a copy of the values that were gathered."""
+    return tuple(
+        tuple(metric[:size].copy() for metric, size in zip(row, found.tolist(), strict=True))
+        for row, found in zip(values, sizes, strict=True)
+    )

@@ -9,6 +9,7 @@ import numpy as np
 
 from collatrisk.simulation.source import FloatArray, PathBlock, PathSource
 
+_LEAST = 1 << 18  # floats; what is never touched costs no memory
 _MOST_KEPT = 1 << 24  # bytes a thread may keep between reads
 _kept = threading.local()
 
@@ -37,7 +38,7 @@ def read_scratch(source: PathSource, first: int, last: int, n_steps: int, *, var
         return source.read(first, last)
     shape = (len(source.assets), last - first)
     steps = n_steps if variance else 0
-    buffer = _buffer((n_steps + 1 + steps) * shape[0] * shape[1])
+    buffer = kept_buffer("paths", (n_steps + 1 + steps) * shape[0] * shape[1])
     split = (n_steps + 1) * shape[0] * shape[1]
     prices = buffer[:split].reshape(n_steps + 1, *shape)
     step_variance = buffer[split:].reshape(steps, *shape)
@@ -45,11 +46,11 @@ def read_scratch(source: PathSource, first: int, last: int, n_steps: int, *, var
     return PathBlock(first, prices, step_variance if variance else None)
 
 
-def _buffer(size: int) -> FloatArray:
-    """`size` floats of this thread's own memory, uninitialised."""
-    held: FloatArray | None = getattr(_kept, "buffer", None)
+def kept_buffer(name: str, size: int) -> FloatArray:
+    """`size` float64 of this thread's own memory, uninitialised; the next call with this name gives them away again."""
+    held: FloatArray | None = getattr(_kept, name, None)
     if held is None or held.size < size:
-        held = np.empty(size)
+        held = np.empty(max(size, _LEAST))
         if held.nbytes <= _MOST_KEPT:
-            _kept.buffer = held
+            setattr(_kept, name, held)
     return held[:size]
