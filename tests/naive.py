@@ -343,3 +343,25 @@ def simulate_path(inputs, path, n_steps):
                 log_price = [x + inputs.jump_size[j, i] for i, x in enumerate(log_price)]
         prices.append([inputs.spot[i] * math.exp(log_price[i]) for i in range(d)])
     return np.array(prices), np.array(step_variances)
+
+
+def quasi_loglikelihood(returns, mu, omega, up, down, beta, presample, dist, nu=math.inf, lam=0.0):
+    """Twin of `kernels.quasi_likelihood.evaluate`: one return after the other, constants by `math.lgamma`."""
+    total, h, w = 0.0, presample, 0.5 * (up + down) * presample
+    c = a = 0.0
+    if dist != "normal":
+        c = math.exp(math.lgamma((nu + 1) / 2) - math.lgamma(nu / 2)) / math.sqrt(math.pi * (nu - 2))
+        a = 4 * lam * c * (nu - 2) / (nu - 1)
+    b = math.sqrt(1 + 3 * lam**2 - a**2)
+    for r in returns:
+        h = omega + w + beta * h
+        e = r - mu
+        w = (up if e >= 0 else down) * e * e
+        z = e / math.sqrt(h)
+        if dist == "normal":
+            total += -0.5 * (math.log(2 * math.pi) + z * z)
+        else:
+            y = (a + b * z) / (1 - lam if a + b * z < 0 else 1 + lam)
+            total += math.log(b * c) - (nu + 1) / 2 * math.log(1 + y * y / (nu - 2))
+        total -= 0.5 * math.log(h)
+    return total

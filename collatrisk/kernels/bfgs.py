@@ -14,9 +14,9 @@ The variables x (8,), of a series scaled to unit variance:
 ====  ===================  ===================================================================
 
 Of the four shares the largest (`pivot`) is what the others leave: it is far from 0 where it is chosen, so that the
-other bounds are a box, and a bound that holds in the optimum (no asymmetry, persistence 1) is met exactly. Steps are Newton
-steps of the variables that the bounds leave free, projected on the box; the Hessian starts from differences of the
-gradient and is updated by damped BFGS.
+other bounds are a box, and a bound that holds in the optimum (no asymmetry, persistence 1) is met exactly. Steps are
+Newton steps of the variables that the bounds leave free, projected on the box; the Hessian starts from differences of
+the gradient and is updated by damped BFGS.
 """
 
 from __future__ import annotations

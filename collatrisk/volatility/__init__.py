@@ -2,6 +2,8 @@
 
 from collatrisk.volatility.fit import VolatilityFit, fit_volatility
 from collatrisk.volatility.forecast import variance_forecast
+from collatrisk.volatility.panel import PanelFit, fit_panel
+from collatrisk.volatility.rolling import RollingFit, rolling_fit
 from collatrisk.volatility.specs import (
     ConstantVolatility,
     Ewma,
@@ -17,10 +19,14 @@ __all__ = [
     "Ewma",
     "Garch",
     "GarchCoefficients",
+    "PanelFit",
+    "RollingFit",
     "VolatilityFit",
     "VolatilitySpec",
+    "fit_panel",
     "fit_volatility",
     "garch_coefficients",
+    "rolling_fit",
     "spec_from_dict",
     "variance_forecast",
 ]

@@ -1,0 +1,311 @@
+"""The fast path for many series at once: `fit_panel`.
+
+The same likelihood, bounds and pre-sample values as `fit_volatility`, for GARCH(1,1) and GJR(1,1,1), maximised by our
+own compiled BFGS with the exact gradient. It leaves out inference: for standard errors, residual tests and every
+other order there is `fit_volatility`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from collatrisk.base.errors import DataError
+from collatrisk.base.findings import Finding
+from collatrisk.base.tables import html_table
+from collatrisk.base.validation import Problems
+from collatrisk.volatility.checks import checked_returns, shortest
+from collatrisk.volatility.distributions import Array
+from collatrisk.volatility.likelihood import LAMBDA_BOUNDS, NU_BOUNDS, PRESAMPLES, Presample, parameter_names
+from collatrisk.volatility.specs import DISTS, Garch
+
+_CHUNK = 16  # series a task: some milliseconds
+_MOST_STARTS = 8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PanelFit:
+    """One volatility spec fitted to many series. Figures are in the unit of the returns, per step.
+
+    Attributes
+    ----------
+    spec, presample : as given.
+    params : DataFrame, one row an asset, one column a parameter by arch's names; nan where the fit failed.
+    loglikelihood : Series an asset, of the returns in the user's unit.
+    next_variance : Series an asset, the variance of the step after the last.
+    converged : Series of bool: the Newton decrement at the end is below 1e-11, or no step gains and it is below 1e-6.
+    n_obs : Series of int, returns of each asset.
+    findings : by asset, what a reader should know; a series that could not be fitted has the finding ``not-fitted``
+        with the reason.
+    """
+
+    spec: Garch
+    presample: Presample
+    params: pd.DataFrame
+    loglikelihood: pd.Series
+    next_variance: pd.Series
+    converged: pd.Series
+    n_obs: pd.Series
+    findings: Mapping[str, tuple[Finding, ...]]
+
+    @property
+    def failed(self) -> dict[str, str]:
+        """The reason by asset, for the series that could not be fitted."""
+        return {
+            asset: finding.message
+            for asset, found in self.findings.items()
+            for finding in found
+            if finding.code == "not-fitted"
+        }
+
+    def summary(self) -> pd.DataFrame:
+        """One row an asset: parameters, log-likelihood, next volatility, converged, codes of findings."""
+        table = self.params.copy()
+        table["loglikelihood"] = self.loglikelihood
+        table["next volatility"] = np.sqrt(self.next_variance)
+        table["converged"] = self.converged
+        table["findings"] = [", ".join(finding.code for finding in self.findings[asset]) for asset in table.index]
+        return table
+
+    def _repr_html_(self) -> str:
+        caption = f"{self.spec}: {len(self.params)} series, {len(self.failed)} not fitted"
+        return table_html(self.summary(), caption)
+
+
+def fit_panel(
+    returns: pd.DataFrame | Sequence[ArrayLike | pd.Series],
+    spec: Garch | None = None,
+    *,
+    presample: Presample = "mean_square",
+    starts: int = 5,
+    executor: Executor | None = None,
+) -> PanelFit:
+    """Fit one GARCH(1,1) or GJR(1,1,1) to every series, some hundred times as fast as arch.
+
+    Parameters
+    ----------
+    returns : a DataFrame, one column an asset, without NaN; or a list of series or arrays, of any lengths (assets with
+        a shorter history). Log returns per step, any unit (decimals in the rest of the library).
+    spec : `Garch` with p = q = 1 and o = 0 or 1; the default is ``Garch()``.
+    presample : ``"mean_square"`` or ``"backcast"``, as in `fit_volatility`.
+    starts : 1 to 8 starting points. Five is the default: one misses the best optimum of some series in a hundred.
+    executor : any `concurrent.futures.Executor`; threads do, the compiled code holds no lock. None: this thread. The
+        result does not depend on it.
+
+    Raises
+    ------
+    InputError : an argument breaks a rule. A series that cannot be fitted raises nothing: it is a row with a reason.
+    """
+    spec = Garch() if spec is None else spec
+    problems = Problems("fit_panel")
+    check_options(problems, spec, presample, starts)
+    named = _named(returns, problems)
+    problems.check(
+        executor is None or callable(getattr(executor, "submit", None)),
+        "executor",
+        executor,
+        "must be None or a concurrent.futures.Executor",
+        "give ThreadPoolExecutor(2), for example",
+    )
+    problems.raise_if_any()
+    series, reasons = [], {}
+    for name, values in named:
+        try:
+            series.append(_float64(values, spec))
+        except DataError as error:
+            series.append(np.empty(0))
+            reasons[name] = _reason(error)
+    results = _fit_all(series, kernel_options(spec, presample, starts), executor)
+    names = [name for name, _ in named]
+    return _panel(spec, presample, names, series, results, reasons)
+
+
+def check_options(problems: Problems, spec: object, presample: object, starts: object) -> None:
+    fast = isinstance(spec, Garch) and spec.p == 1 and spec.q == 1 and spec.o in {0, 1}
+    rule = "must be a Garch with p = 1, q = 1 and o = 0 or 1"
+    problems.check(fast, "spec", spec, rule, "use fit_volatility for other models")
+    problems.choice("presample", presample, PRESAMPLES)
+    problems.integer("starts", starts, low=1, high=_MOST_STARTS, remedy="5 is the default")
+
+
+def kernel_options(spec: Garch, presample: Presample, starts: int) -> tuple[int, bool, bool, bool, int, int]:
+    return (
+        DISTS.index(spec.dist),
+        spec.o == 1,
+        spec.mean == "constant",
+        presample == "backcast",
+        int(starts),
+        shortest(spec),
+    )
+
+
+def _named(returns: Any, problems: Problems) -> list[tuple[str, Any]]:
+    """The series with their names, which must differ."""
+    rule = "must be a DataFrame with a column an asset or a list of series"
+    remedy = "give log_returns(prices), for example"
+    if isinstance(returns, pd.DataFrame):
+        named = [(str(name), returns.iloc[:, k]) for k, name in enumerate(returns.columns)]
+    elif isinstance(returns, Sequence) and not isinstance(returns, str | bytes):
+        named = [(str(getattr(one, "name", None) or f"series {k}"), one) for k, one in enumerate(returns)]
+    else:
+        problems.add("returns", returns, rule, remedy)
+        return []
+    problems.check(len(named) > 0, "returns", "no series", rule, remedy)
+    seen = [name for name, _ in named]
+    twice = sorted({name for name in seen if seen.count(name) > 1}) if len(set(seen)) < len(seen) else []
+    problems.check(not twice, "returns", twice, "must have a name of its own for each series", "rename the series")
+    return named
+
+
+def _float64(values: Any, spec: Garch) -> Array:
+    """The values, unexamined where they are floats already: the kernel finds what is wrong in less time."""
+    raw = values.to_numpy() if isinstance(values, pd.Series) else values
+    if isinstance(raw, np.ndarray) and raw.dtype == np.float64 and raw.ndim == 1:
+        return np.ascontiguousarray(raw)
+    return checked_returns(values, spec)[1]
+
+
+def _fit_range(flat: Array, offsets: Any, options: tuple[Any, ...]) -> Array:
+    """The results of some series laid end to end; what a worker runs."""
+    from collatrisk.kernels import quasi_fit as kernel
+
+    count = offsets.size - 1
+    results = np.empty((count, kernel.RESULTS))
+    kernel.fit_many(flat, offsets, 0, count, *options, results)
+    return results
+
+
+def _fit_all(series: list[Array], options: tuple[Any, ...], executor: Executor | None) -> Array:
+    tasks = []
+    for first in range(0, len(series), _CHUNK):
+        chunk = series[first : first + _CHUNK]
+        offsets = np.cumsum([0, *(values.size for values in chunk)])
+        tasks.append((np.concatenate(chunk), offsets, options))
+    if executor is None:
+        return np.concatenate([_fit_range(*task) for task in tasks])
+    return np.concatenate([future.result() for future in [executor.submit(_fit_range, *task) for task in tasks]])
+
+
+def params_frame(spec: Garch, results: Array, labels: Any) -> pd.DataFrame:
+    from collatrisk.kernels import quasi_fit as kernel
+
+    columns = {
+        "mu": kernel.MU,
+        "omega": kernel.OMEGA,
+        "alpha[1]": kernel.ALPHA,
+        "gamma[1]": kernel.GAMMA,
+        "beta[1]": kernel.BETA,
+        "nu": kernel.NU,
+        "lambda": kernel.LAMBDA,
+    }
+    names = parameter_names(spec)
+    return pd.DataFrame(results[:, [columns[name] for name in names]], index=labels, columns=list(names))
+
+
+def _panel(
+    spec: Garch,
+    presample: Presample,
+    names: list[str],
+    series: list[Array],
+    results: Array,
+    reasons: dict[str, str],
+) -> PanelFit:
+    from collatrisk.kernels import quasi_fit as kernel
+
+    labels = pd.Index(names, name="asset")
+    findings: dict[str, tuple[Finding, ...]] = {}
+    for name, values, result in zip(names, series, results, strict=True):
+        if name in reasons or np.isnan(result[kernel.LOGLIKELIHOOD]):
+            reason = reasons.get(name) or why_not(name, values, spec)
+            findings[name] = (Finding("not-fitted", "error", name, reason),)
+        else:
+            findings[name] = tuple(fast_findings(name, spec, result, values.size))
+    return PanelFit(
+        spec=spec,
+        presample=presample,
+        params=params_frame(spec, results, labels),
+        loglikelihood=pd.Series(results[:, kernel.LOGLIKELIHOOD], labels, name="loglikelihood"),
+        next_variance=pd.Series(results[:, kernel.NEXT_VARIANCE], labels, name="next_variance"),
+        converged=pd.Series(results[:, kernel.STATUS] == 0, labels, name="converged"),
+        n_obs=pd.Series([values.size for values in series], labels, name="n_obs"),
+        findings=findings,
+    )
+
+
+def why_not(name: str, values: Array, spec: Garch) -> str:
+    """The reason for which a series could not be fitted, in the words of `fit_volatility`."""
+    try:
+        checked_returns(pd.Series(values, name=name), spec)
+    except DataError as error:
+        return _reason(error)
+    return "the likelihood is not finite at any start; look at the returns"
+
+
+def _reason(error: DataError) -> str:
+    return "; ".join(f"{problem.value}: {problem.rule}" for problem in error.problems)
+
+
+def fast_findings(name: str, spec: Garch, result: Array, n: int) -> list[Finding]:
+    """What a reader of one fit should know."""
+    from collatrisk.kernels import quasi_fit as kernel
+
+    found = []
+    if result[kernel.STATUS] != 0:
+        left = float(np.sqrt(max(result[kernel.DECREMENT], 0.0)))
+        text = (
+            f"the search stopped about {left:.2g} standard errors from an optimum; try fit_volatility or a simpler spec"
+        )
+        found.append(Finding("not-converged", "error", name, text))
+    if n < 500:
+        text = f"{n} returns; at least 500 are wanted: give a longer history"
+        found.append(Finding("too-few-observations", "warning", name, text))
+    if result[kernel.OTHER] > 0:
+        text = (
+            f"{int(result[kernel.OTHER])} start(s) ended in another optimum, up to {result[kernel.GAP]:.3g} lower in "
+            "log-likelihood; the best is used. With little volatility clustering in the data there may be a better one"
+        )
+        found.append(Finding("starts-disagree", "info", name, text))
+    alpha, gamma, beta = result[kernel.ALPHA], result[kernel.GAMMA], result[kernel.BETA]
+    if alpha == 0.0 and gamma == 0.0:
+        text = "alpha is 0: the volatility does not answer to returns and beta means little; ConstantVolatility may do"
+        found.append(Finding("not-identified", "warning", name, text))
+    for label, value, bounds in _bounded(spec, result):
+        if value in bounds:
+            text = f"{label} is on its bound {value:g}"
+            harmless = value == 0.0
+            found.append(Finding("parameter-on-bound", "info" if harmless else "warning", name, text))
+    if alpha + 0.5 * gamma + beta >= 1.0 - 1e-8:
+        text = "alpha + gamma / 2 + beta is 1, its bound: no finite long-run variance for a symmetric law"
+        found.append(Finding("persistence-at-or-above-one", "warning", name, text))
+    return found
+
+
+def _bounded(spec: Garch, result: Array) -> list[tuple[str, float, tuple[float, ...]]]:
+    from collatrisk.kernels import quasi_fit as kernel
+
+    rows: list[tuple[str, float, tuple[float, ...]]] = [
+        ("alpha[1]", float(result[kernel.ALPHA]), (0.0, 1.0)),
+        ("beta[1]", float(result[kernel.BETA]), (0.0, 1.0)),
+    ]
+    if spec.o == 1:
+        rows.append(("alpha[1] + gamma[1]", float(result[kernel.ALPHA] + result[kernel.GAMMA]), (0.0,)))
+    if spec.dist != "normal":
+        rows.append(("nu", float(result[kernel.NU]), NU_BOUNDS))
+    if spec.dist == "skewt":
+        rows.append(("lambda", float(result[kernel.LAMBDA]), LAMBDA_BOUNDS))
+    return rows
+
+
+def table_html(table: pd.DataFrame, caption: str) -> str:
+    rows = [
+        (label, *(f"{value:.6g}" if isinstance(value, float) else value for value in row))
+        for label, row in zip(table.index[:50], table.head(50).itertuples(index=False), strict=True)
+    ]
+    more = f"; the first 50 of {len(table)} rows" if len(table) > 50 else ""
+    return html_table([str(table.index.name or ""), *map(str, table.columns)], rows, caption + more)
