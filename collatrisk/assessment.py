@@ -161,10 +161,7 @@ def _by_asset(volatility: VolatilitySpec | Mapping[str, VolatilitySpec] | None) 
 
 
 def _books(loan: Loan | Account | Sequence[Loan | Account]) -> tuple[Book, ...]:
-    each = [loan] if isinstance(loan, Loan | Account) else list(loan)
     problems = Problems("assess")
-    for i, one in enumerate(each):
-        kind_fits = isinstance(one, Loan | Account)
-        problems.check(kind_fits, f"loan[{i}]", one, "must be a Loan or an Account", "make it with cr.Loan(mix, ...)")
+    each = problems.listed("loan", loan, (Loan, Account), "make it with cr.Loan(mix, collateral_value, ltv)")
     problems.raise_if_any()
     return tuple(Book.of(one) for one in each)

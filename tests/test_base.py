@@ -82,3 +82,30 @@ def test_tables_escape_text_and_spreadsheets_see_no_formula() -> None:
     assert "a &amp; b" in page
     assert neutralise_formula("=cmd|' /C calc'!A0").startswith("'=")
     assert neutralise_formula("ETH") == "ETH"
+
+
+def test_one_or_several_of_a_kind() -> None:
+    problems = Problems("run")
+    assert problems.listed("n", 3, (int,), "r") == (3,)
+    assert problems.listed("n", [1, 2], (int,), "r") == (1, 2)
+    assert not problems.found
+    problems.listed("a", 5, (str,), "give text")
+    problems.listed("b", [], (str,), "give text")
+    problems.listed("c", ["x", 1], (str,), "give text")
+    assert [problem.name for problem in problems.found] == ["a", "b", "c[1]"]
+
+
+def test_a_number_that_no_float_can_hold_and_a_choice_that_is_no_text() -> None:
+    problems = Problems("x")
+    problems.number("a", 10**400, remedy="r")
+    problems.choice("b", ["bridge"], ("bridge",))
+    assert [problem.name for problem in problems.found] == ["a", "b"]
+
+
+def test_rules_of_one_sided_numbers_are_in_words() -> None:
+    problems = Problems("x")
+    problems.number("a", -1, low=0, remedy="r")
+    problems.number("b", 0, low=0, open_low=True, remedy="r")
+    problems.number("c", 2, high=1, remedy="r")
+    rules = ["must be a number of at least 0", "must be a number above 0", "must be a number of at most 1"]
+    assert [problem.rule for problem in problems.found] == rules

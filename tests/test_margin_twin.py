@@ -19,7 +19,7 @@ share = st.floats(0.0, 0.3)
 def random_terms(draw) -> Terms:
     delay = draw(st.sampled_from([0, 0, 1, 3]))
     call = draw(st.floats(1.0, 1.3))
-    # Not 1: without a penalty a sale at the barrier then leaves the health factor at 1 up to rounding, and kernel and twin
+    # Not 1: without a penalty a sale at the barrier leaves a health factor of 1 up to rounding, and kernel and twin
     # round differently.
     return Terms(
         liquidation_threshold={"A": draw(st.floats(0.4, 0.99)), "*": draw(st.floats(0.4, 0.99))},

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
 from numbers import Integral, Real
+from typing import Any
 
 from collatrisk.base.errors import CollatriskError, InputError, Problem, show_value
 
@@ -51,10 +52,10 @@ class Problems:
     ) -> float:
         """`value` as a finite float inside the interval; records a problem (and returns nan) otherwise."""
         rule = _number_rule(low, high, open_low, open_high)
-        if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(float(value)):
+        number = _as_float(value)
+        if not math.isfinite(number):
             self.add(name, value, rule, remedy)
             return math.nan
-        number = float(value)
         above = number > low if open_low else number >= low
         below = number < high if open_high else number <= high
         self.check(above and below, name, value, rule, remedy)
@@ -70,9 +71,23 @@ class Problems:
         self.check(number >= low and (high is None or number <= high), name, value, rule, remedy)
         return number
 
+    def listed(self, name: str, value: object, kinds: tuple[type, ...], remedy: str) -> tuple[Any, ...]:
+        """One object of `kinds`, or several, as a tuple; what is neither is a problem, as is none at all."""
+        if isinstance(value, kinds):
+            return (value,)
+        rule = f"must be {' or '.join(kind.__name__ for kind in kinds)}, one or a list of them"
+        if not isinstance(value, Iterable) or isinstance(value, str | bytes):
+            self.add(name, value, rule, remedy)
+            return ()
+        each = tuple(value)
+        self.check(bool(each), name, value, "must hold at least one", remedy)
+        for i, one in enumerate(each):
+            self.check(isinstance(one, kinds), f"{name}[{i}]", one, rule, remedy)
+        return each
+
     def choice(self, name: str, value: object, allowed: Collection[str]) -> None:
         """`value` must be one of `allowed`."""
-        if value not in allowed:
+        if not isinstance(value, str) or value not in allowed:
             self.add(name, value, f"must be one of {', '.join(map(repr, allowed))}", did_you_mean(value, allowed))
 
     def known(self, name: str, keys: Collection[str] | Mapping[str, object], allowed: Collection[str]) -> None:
@@ -86,6 +101,16 @@ class Problems:
         """Raise the error with all that was recorded, if anything was."""
         if self.found:
             raise self._error(self.title, self.found)
+
+
+def _as_float(value: object) -> float:
+    """A real number as a float; nan for anything else, bools included, and inf for what no float can hold."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def _number_rule(low: float, high: float, open_low: bool, open_high: bool) -> str:

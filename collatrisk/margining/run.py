@@ -21,7 +21,7 @@ from collatrisk.margining.outcomes import Outcomes
 from collatrisk.margining.task import MarginTask
 from collatrisk.pricing import Positions, positions
 from collatrisk.risk import tail_size
-from collatrisk.simulation.source import PathSource
+from collatrisk.simulation.source import PathSource, check_source
 
 Accounts = Account | Loan | Sequence[Account | Loan]
 
@@ -71,15 +71,18 @@ def run_margin(
     A sale answers the mark of its step: a sale that is due does not trigger another in the same step. A top-up cancels
     a sale that is still due. A forced sale, of an uncured call above a health factor of 1, has the end price.
     """
+    problems = Problems("run_margin")
+    check_source(problems, source)
+    problems.raise_if_any()
     spot = dict(zip(source.assets, source.spot.tolist(), strict=True))
-    held, rules, names = _pair(accounts, terms, spot)
-    n_steps = _steps_to_run(source, horizon_days, keep, lowest_level)
+    held, rules, names = account_pairs(accounts, terms, spot)
+    n_steps = steps_to_run(source, horizon_days, keep, lowest_level)
     matrices = positions(held, source.assets)
     task = MarginTask(
         source=source,
         positions=matrices,
         rules=rule_arrays(held, rules, matrices.assets, source.clock),
-        correlation=_correlation(source, matrices),
+        correlation=slot_correlation(source, matrices),
         n_steps=n_steps,
         bridge_key=stream_key(source.seed, Purpose.BRIDGE),
         cure_key=stream_key(source.seed, Purpose.CURE),
@@ -101,20 +104,15 @@ def run_margin(
     )
 
 
-def _pair(
+def account_pairs(
     accounts: Accounts, terms: Terms | Sequence[Terms], spot: dict[str, float]
 ) -> tuple[list[Account], list[Terms], tuple[str, ...]]:
     """Accounts and terms side by side, and a name for each that occurs once."""
-    given = [accounts] if isinstance(accounts, (Account, Loan)) else list(accounts)
-    rules = [terms] if isinstance(terms, Terms) else list(terms)
     problems = Problems("run_margin")
-    remedy = "give an Account or a Loan, or a list of them"
-    problems.check(len(given) > 0, "accounts", given, "must hold at least one account", remedy)
-    for item in given:
-        problems.check(isinstance(item, (Account, Loan)), "accounts", item, "must be accounts or loans", remedy)
-    for rule in rules:
-        problems.check(isinstance(rule, Terms), "terms", rule, "must be Terms", "give Terms(...)")
-    currencies = dict.fromkeys(item.currency for item in given if isinstance(item, (Account, Loan)))
+    given = list(problems.listed("accounts", accounts, (Account, Loan), "give a Loan, an Account or a list of them"))
+    rules = list(problems.listed("terms", terms, (Terms,), "give Terms(...), or one for each account"))
+    problems.raise_if_any()
+    currencies = dict.fromkeys(item.currency for item in given)
     problems.check(
         len(currencies) <= 1,
         "accounts",
@@ -123,7 +121,7 @@ def _pair(
         "run each currency on its own prices",
     )
     if len(given) == 1:
-        given = given * max(len(rules), 1)
+        given = given * len(rules)
     if len(rules) == 1:
         rules = rules * len(given)
     fits = len(given) == len(rules)
@@ -143,7 +141,10 @@ def _unique(labels: list[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _steps_to_run(source: PathSource, horizon_days: float | None, keep: str, lowest_level: float) -> int:
+def steps_to_run(
+    source: PathSource, horizon_days: float | None, keep: str = "summary", lowest_level: float = 0.95
+) -> int:
+    """The checked number of steps to run."""
     problems = Problems("run_margin")
     problems.choice("keep", keep, ("summary", "paths"))
     problems.number(
@@ -157,7 +158,7 @@ def _steps_to_run(source: PathSource, horizon_days: float | None, keep: str, low
     return steps
 
 
-def _correlation(source: PathSource, matrices: Positions) -> NDArray[np.float64] | None:
+def slotslot_correlation(source: PathSource, matrices: Positions) -> NDArray[np.float64] | None:
     """The correlation of the slots but cash; None where several assets are used and the source has none."""
     if source.correlation is None:
         return np.eye(matrices.columns.size) if matrices.columns.size <= 1 else None

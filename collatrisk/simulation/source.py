@@ -13,6 +13,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from collatrisk.base.validation import Problems
 from collatrisk.market.clock import Clock
 
 FloatArray = NDArray[np.float64]
@@ -89,3 +90,10 @@ class PathSource(Protocol):
 
     def describe(self) -> Mapping[str, object]:
         """What makes this source reproducible: kind, seed, counts, hashes. Plain JSON values."""
+
+
+def check_source(problems: Problems, source: object) -> bool:
+    """A source must be able to give paths."""
+    remedy = "give a PathPlan, PricePaths, HistoricalWindows or ScenarioPaths"
+    usable = callable(getattr(source, "read", None)) and hasattr(source, "n_paths")
+    return problems.check(usable, "source", source, "must be a source of paths", remedy)

@@ -19,13 +19,12 @@ from collatrisk.risk import (
     estimate_value_at_risk,
     tail_size,
 )
-from collatrisk.simulation.source import FloatArray, PathSource
+from collatrisk.simulation.source import FloatArray, PathSource, check_source
 from collatrisk.sizing.inputs import (
     MixLike,
     check_days,
     check_fraction,
     check_mixes,
-    check_source,
     shared_steps,
 )
 

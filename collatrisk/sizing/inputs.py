@@ -23,13 +23,6 @@ def collected(problems: Problems, call: Callable[..., Value], *args: Any) -> Val
         return None
 
 
-def check_source(problems: Problems, source: object) -> bool:
-    """A source must be able to give paths."""
-    remedy = "give a PathPlan, PricePaths, HistoricalWindows or ScenarioPaths"
-    usable = callable(getattr(source, "read", None)) and hasattr(source, "n_paths")
-    return problems.check(usable, "source", source, "must be a source of paths", remedy)
-
-
 def check_mixes(problems: Problems, source: PathSource, mixes: MixLike | Sequence[MixLike], currency: str) -> list[Mix]:
     """One mix or several as a list; their assets must be in the source and their labels must differ."""
     check_currency(problems, source, currency)

@@ -13,7 +13,7 @@ from collatrisk.collateral import Terms
 from collatrisk.execution import iter_blocks
 from collatrisk.execution.blocks import Progress
 from collatrisk.risk import Estimate, TailSketch, estimate_probability, estimate_value_at_risk, tail_size
-from collatrisk.simulation.source import PathSource
+from collatrisk.simulation.source import PathSource, check_source
 from collatrisk.sizing.inputs import (
     MixLike,
     as_list,
@@ -22,7 +22,6 @@ from collatrisk.sizing.inputs import (
     check_fractions,
     check_horizon,
     check_mixes,
-    check_source,
     check_thresholds,
     shared_steps,
 )

@@ -76,13 +76,7 @@ def stress(
     """
     import pandas as pd
 
-    accounts = (account,) if isinstance(account, (Account, Loan)) else tuple(account)
-    problems = Problems("stress")
-    problems.check(bool(accounts), "account", [], "at least one account or loan is needed", "give one")
-    for i, item in enumerate(accounts):
-        known = isinstance(item, (Account, Loan))
-        problems.check(known, f"account[{i}]", item, "must be an Account or a Loan", "build one")
-    problems.raise_if_any()
+    accounts = _checked(account, terms, model, prices)
     chosen = _chosen(scenarios)
     priced = priced_accounts(accounts, model, prices)
     cells = Cells(priced, terms or Terms(), model, prices, n_paths, horizon_days, seed, clock, proxies, executor)
@@ -90,11 +84,32 @@ def stress(
     return pd.DataFrame([row.values for row in rows], columns=list(COLUMNS))
 
 
+def _checked(account: object, terms: object, model: object, prices: object) -> tuple[Account | Loan, ...]:
+    """The accounts, where every argument is of its kind."""
+    import pandas as pd
+
+    from collatrisk.simulation.model import MarketModel
+
+    problems = Problems("stress")
+    accounts = problems.listed("account", account, (Account, Loan), "give a Loan, an Account or a list of them")
+    for name, value, kind, remedy in (
+        ("terms", terms, Terms, "give Terms(...)"),
+        ("model", model, MarketModel, "fit_market(prices) gives one"),
+        ("prices", prices, pd.DataFrame, "load_prices(path) gives one"),
+    ):
+        fits = value is None or isinstance(value, kind)
+        problems.check(fits, name, value, f"must be a {kind.__name__} or None", remedy)
+    problems.raise_if_any()
+    return accounts
+
+
 def _chosen(scenarios: ScenarioLike | Sequence[ScenarioLike] | None) -> tuple[Scenario, ...]:
     if scenarios is None or scenarios == "all":
         return tuple(load_catalogue().values())
-    names = (scenarios,) if isinstance(scenarios, (str, PathLike, Scenario)) else tuple(scenarios)
     problems = Problems("stress")
+    remedy = "give ids such as '2020-03', files or Scenario objects; None takes the whole catalogue"
+    names = problems.listed("scenarios", scenarios, (str, PathLike, Scenario), remedy)
+    problems.raise_if_any()
     found = []
     for name in names:
         try:
