@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from collatrisk.study.result import StudyResult
+    from collatrisk.study.spec import Sizing
 
-_CHANCES = ("call_probability", "liquidation_probability")
+_CHANCES = ("call_probability", "liquidation_probability", "shortfall_probability")
 _WORST = 3
 
 
@@ -52,6 +53,7 @@ def _table(result: StudyResult, table: pd.DataFrame) -> Table:
         Column("Threshold in force", "terms"),
         Column("Margin call", f"in {days(study.horizon_days)}"),
         Column("Liquidation", f"in {days(study.horizon_days)}"),
+        Column("Shortfall", f"in {days(study.horizon_days)}"),
         Column("ES of shortfall", f"{currencies}, {share(sizing.level)}"),
     )
     return Table(columns, tuple(_row(row) for row in records(table)), style="executive")
@@ -60,8 +62,8 @@ def _table(result: StudyResult, table: pd.DataFrame) -> Table:
 def _row(row: dict[str, Any]) -> tuple[Cell, ...]:
     book = Cell(row["book"], row["terms"])
     if row["status"] != "ok":
-        return book, Cell("", mark=RATINGS["failed"]), Cell(f"Not computed: {row['reason']}", span=8)
-    call, sale = (_percent(row, name) for name in _CHANCES)
+        return book, Cell("", mark=RATINGS["failed"]), Cell(f"Not computed: {row['reason']}", span=9)
+    call, sale, short = (_percent(row, name) for name in _CHANCES)
     return (
         book,
         Cell("", mark=RATINGS.get(row["rating"], RATINGS["failed"])),
@@ -72,6 +74,7 @@ def _row(row: dict[str, Any]) -> tuple[Cell, ...]:
         Cell(share(round(row["threshold"], 4))),
         call,
         sale,
+        short,
         Cell(*money_estimate(*(row[f"shortfall_es{part}"] for part in ("", "_low", "_high")))),
     )
 
@@ -84,7 +87,7 @@ def _messages(result: StudyResult) -> list[str]:
     """What a committee must hear first, in full sentences."""
     table = result.executive
     done = table[table["status"] == "ok"]
-    messages = [_breaches(done, result.study.sizing.max_call_probability)] if len(done) else []
+    messages = [_breaches(done, result.study.sizing)] if len(done) else []
     if len(done):
         messages += _room(done)
     messages += _stress(result.stress)
@@ -97,17 +100,30 @@ def _messages(result: StudyResult) -> list[str]:
     return messages
 
 
-def _breaches(done: pd.DataFrame, limit: float) -> str:
+def _breaches(done: pd.DataFrame, sizing: Sizing) -> str:
     bad = done[done["rating"] == "breach"].sort_values("call_probability", ascending=False)
     close = done[done["rating"] == "borderline"]
     if not len(bad):
         tail = f"; {plural(len(close), 'row')} cannot be told from the limit with this many paths" if len(close) else ""
         return f"No book breaches its limits{tail}."
-    named = [f"{row['book']} ({row['terms']}, {probability(row['call_probability'])})" for row in records(bad)[:_WORST]]
+    named = [f"{row['book']} ({row['terms']}, {_broken(row, sizing)})" for row in records(bad)[:_WORST]]
     if len(bad) > _WORST:
         named.append(f"{len(bad) - _WORST} more")
-    what = f"breach a limit (a margin call above {share(limit)}, or a shortfall)"
-    return f"{len(bad)} of {plural(len(done), 'row')} {what}: {listed(named)}."
+    return f"{len(bad)} of {plural(len(done), 'row')} breach a limit: {listed(named)}."
+
+
+def _broken(row: dict[str, Any], sizing: Sizing) -> str:
+    """Which limits a row breaches: those above which its whole interval lies."""
+    limits = (
+        ("margin call", "call_probability", sizing.max_call_probability),
+        ("shortfall", "shortfall_probability", sizing.max_shortfall_probability),
+    )
+    above = [
+        f"{what} {probability(row[name])} against {share(limit)}"
+        for what, name, limit in limits
+        if row[f"{name}_low"] > limit
+    ]
+    return listed(above)
 
 
 def _room(done: pd.DataFrame) -> list[str]:
