@@ -48,9 +48,8 @@ def _table(result: StudyResult, table: pd.DataFrame) -> Table:
         Column("Assessment", "", "left"),
         Column("Haircut", f"{measure}\u00a0{share(sizing.level)}, {days(sizing.mpor_days)}"),
         Column("Max LTV", f"calls \u2264\u00a0{share(sizing.max_call_probability)}"),
-        Column("Stated LTV", "today"),
+        Column("In force", "LTV, threshold"),
         Column("Liquidation threshold", f"shortfall \u2264\u00a0{share(sizing.max_shortfall_probability)}"),
-        Column("Threshold in force", "terms"),
         Column("Margin call", f"in {days(study.horizon_days)}"),
         Column("Liquidation", f"in {days(study.horizon_days)}"),
         Column("Shortfall", f"in {days(study.horizon_days)}"),
@@ -62,16 +61,15 @@ def _table(result: StudyResult, table: pd.DataFrame) -> Table:
 def _row(row: dict[str, Any]) -> tuple[Cell, ...]:
     book = Cell(row["book"], row["terms"])
     if row["status"] != "ok":
-        return book, Cell("", mark=RATINGS["failed"]), Cell(f"Not computed: {row['reason']}", span=9)
+        return book, Cell("", mark=RATINGS["failed"]), Cell(f"Not computed: {row['reason']}", span=8)
     call, sale, short = (_percent(row, name) for name in _CHANCES)
     return (
         book,
         Cell("", mark=RATINGS.get(row["rating"], RATINGS["failed"])),
         _percent(row, "haircut"),
         _percent(row, "max_ltv"),
-        Cell(share(round(row["ltv"], 4))),
+        Cell(share(round(row["ltv"], 4)), share(round(row["threshold"], 4))),
         _percent(row, "liquidation_threshold"),
-        Cell(share(round(row["threshold"], 4))),
         call,
         sale,
         short,
