@@ -52,7 +52,7 @@ def fit_compiled(starts: int) -> Callable[[np.ndarray], None]:
     result = np.empty(quasi_fit.RESULTS)
 
     def fit(returns: np.ndarray) -> None:
-        quasi_fit.fit_one(returns, 1, True, True, True, starts, -1, 50, best, hessian, result)
+        quasi_fit.fit_one(returns, 1, True, True, True, starts, 50, -1, best, hessian, result)
 
     return fit
 

@@ -48,6 +48,13 @@ _DIFFERENCES = np.array([1e-3, 1e-3, 1e-4, 1e-4, 1e-4, 1e-4, 1e-4, 1e-3])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def copy(source, target):  # type: ignore[no-untyped-def]
+    """target <- source; a slice assignment would compile the texts of numpy's errors, for seconds."""
+    for i in range(source.size):
+        target.flat[i] = source.flat[i]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def omega_of(u):  # type: ignore[no-untyped-def]
     """omega from its variable."""
     return max(math.exp(u) - _OFFSET, _SMALLEST_OMEGA)
@@ -183,7 +190,7 @@ def _difference_hessian(  # type: ignore[no-untyped-def]
     for i in range(SIZE):
         if not movable[i] or i == pivot:
             continue
-        trial[:] = x
+        copy(x, trial)
         size = _DIFFERENCES[i] if x[i] + _DIFFERENCES[i] <= box[1, i] else -_DIFFERENCES[i]
         trial[i] += size
         if _UP <= i <= _SLACK:
@@ -337,8 +344,8 @@ def minimise(  # type: ignore[no-untyped-def]
         if not math.isfinite(found):
             return value, decrement, pivot, CONVERGED if decrement < _GOOD else STUCK, spent
         _update(hessian, x, trial, slopes, ahead, pivot, moved, gained)
-        x[:] = trial
-        slopes[:] = ahead
+        copy(trial, x)
+        copy(ahead, slopes)
         value = found
     return value, decrement, pivot, OUT_OF_STEPS, spent
 

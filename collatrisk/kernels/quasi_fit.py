@@ -1,4 +1,4 @@
-"""One series after another: scale it, walk from several starts, put the best optimum back into the series' unit."""
+"""One series: scale it, walk from several starts, put the best optimum back into the series' unit."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from numba import njit
 from collatrisk.kernels.bfgs import (
     CONVERGED,
     LEADS_TO_KNOWN,
+    NOT_FINITE,
     NU_HIGH,
     NU_LOW,
     SIZE,
+    copy,
     minimise,
     objective,
     omega_of,
@@ -108,15 +110,15 @@ def _start(row, mean_square, moments, asymmetric, mean, dist, x):  # type: ignor
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _value_of_constancy(best, asymmetric, data, x):  # type: ignore[no-untyped-def]
+def _value_of_constancy(best, asymmetric, data, x, slopes):  # type: ignore[no-untyped-def]
     """Minus the log-likelihood of a volatility that all but stands still, with the mean and the law of `best`."""
-    x[:] = best
+    copy(best, x)
     x[2] = 0.001
     x[3] = 0.001 if asymmetric else 0.0
     x[4] = 0.5
     x[5] = 1.0 - x[2] - x[3] - x[4]
     x[1] = variable_of(x[5])
-    return objective(x, 4, data, np.empty(SIZE))
+    return objective(x, np.int64(4), data, slopes)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -147,7 +149,7 @@ def _examine(returns, shortest):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def fit_one(  # type: ignore[no-untyped-def]
-    returns, dist, asymmetric, mean, backcast, starts, warm, shortest, best, best_hessian, result
+    returns, dist, asymmetric, mean, backcast, starts, shortest, warm, best, best_hessian, result
 ):
     """Fit one series.
 
@@ -156,6 +158,7 @@ def fit_one(  # type: ignore[no-untyped-def]
     returns : float64 (n,).
     dist : 0 normal, 1 t, 2 skewed t. asymmetric, mean, backcast : bool.
     starts : how many rows of `STARTS` to walk from.
+    shortest : fewer returns are refused.
     warm : pivot of a first start given by `best` (8,) and `best_hessian` (8, 8), -1 for none.
     best, best_hessian : overwritten by the optimum and its Hessian, in the variables of `kernels.bfgs`.
     result : float64 (RESULTS,), overwritten; STATUS >= 10: not fitted, the reason.
@@ -193,26 +196,27 @@ def fit_one(  # type: ignore[no-untyped-def]
     box[0, 6], box[1, 6] = 1.0 / NU_HIGH, 1.0 / NU_LOW
     box[0, 7], box[1, 7] = -0.999, 0.999
 
-    x, hessian = np.empty(SIZE), np.empty((SIZE, SIZE))
+    x, slopes, hessian = np.empty(SIZE), np.empty(SIZE), np.empty((SIZE, SIZE))
     reached, fates = np.full(starts + 1, np.nan), np.full(starts + 1, -1)
-    best_value, best_pivot, decrement, ended = np.inf, -1, np.inf, 3
-    first, compared, clear = 0 if warm >= 0 else 1, False, False
+    best_value, best_pivot, decrement, ended = np.inf, np.int64(-1), np.inf, np.int64(NOT_FINITE)
+    first, compared = 0 if warm >= 0 else 1, False
+    clear = best_pivot >= 0  # False so far; a constant would be a type of its own and compile all below twice
     for number in range(first, starts + 1):
-        pivot, has_hessian = 4, best_pivot >= 0
+        pivot, has_hessian = np.int64(4), best_pivot >= 0
         if number == 0:
-            x[:] = best
-            hessian[:] = best_hessian
-            pivot, has_hessian = warm, True
+            copy(best, x)
+            copy(best_hessian, hessian)
+            pivot, has_hessian = warm, warm >= 0
             for i in range(SIZE):
                 x[i] = min(max(x[i], box[0, i]), box[1, i])
         else:
             if best_pivot >= 0 and not compared:
                 compared = True
-                clear = _value_of_constancy(best, asymmetric, data, x) > best_value + _CLEAR
+                clear = _value_of_constancy(best, asymmetric, data, x, slopes) > best_value + _CLEAR
             _start(number - 1, moments[1], moments, asymmetric, mean, dist, x)
             has_hessian = clear
             if clear:
-                hessian[:] = best_hessian
+                copy(best_hessian, hessian)
                 pivot = best_pivot
         value, left, pivot, state, spent = minimise(
             x, pivot, hessian, has_hessian, best, best_hessian, best_pivot, best_value, clear, movable, box, data
@@ -221,8 +225,8 @@ def fit_one(  # type: ignore[no-untyped-def]
         reached[number], fates[number] = -value, state
         if value < best_value:
             best_value, best_pivot, decrement, ended = value, pivot, left, state
-            best[:] = x
-            best_hessian[:] = hessian
+            copy(x, best)
+            copy(hessian, best_hessian)
     result[STATUS] = ended
     if best_pivot < 0:
         return -1
@@ -249,48 +253,3 @@ def fit_one(  # type: ignore[no-untyped-def]
     result[NEXT_VARIANCE] = variances[n]
     result[DECREMENT], result[AGREE], result[OTHER], result[GAP] = decrement, agree, other, gap
     return best_pivot
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def fit_many(  # type: ignore[no-untyped-def]
-    flat, offsets, first, last, dist, asymmetric, mean, backcast, starts, shortest, results
-):
-    """Fit series first to last - 1 of `flat`, series k from offsets[k] to offsets[k + 1], into rows of `results`."""
-    best, hessian = np.empty(SIZE), np.empty((SIZE, SIZE))
-    for k in range(first, last):
-        series = flat[offsets[k] : offsets[k + 1]]
-        fit_one(series, dist, asymmetric, mean, backcast, starts, -1, shortest, best, hessian, results[k])
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def fit_rolling(  # type: ignore[no-untyped-def]
-    returns, window, every, expanding, again, dist, asymmetric, mean, backcast, starts, shortest, results, forecasts
-):
-    """Refit after `window` returns and every `every` after that; forecast one step ahead all the way.
-
-    results : (refits, RESULTS); refit k knows the returns before window + k every, the last `window` of them or all
-        (`expanding`). It walks from where the one before ended; every `again`-th, and where that fails, from
-        `starts` too.
-    forecasts : (n - window + 1,): the variance of return window + i given those before it, the last that of the step
-        after the data. nan where the fit failed.
-    """
-    n = returns.size
-    best, hessian = np.empty(SIZE), np.empty((SIZE, SIZE))
-    variances = np.empty(n + 1)
-    pivot = -1
-    forecasts[:] = np.nan
-    for k in range(results.shape[0]):
-        last = window + k * every
-        first = 0 if expanding else last - window
-        known, result = returns[first:last], results[k]
-        several = starts if pivot < 0 or k % again == 0 else 0
-        pivot = fit_one(known, dist, asymmetric, mean, backcast, several, pivot, shortest, best, hessian, result)
-        if several == 0 and pivot >= 0 and result[STATUS] != CONVERGED:
-            pivot = fit_one(known, dist, asymmetric, mean, backcast, starts, pivot, shortest, best, hessian, result)
-        if pivot < 0:
-            continue
-        stop = min(last + every - 1, n)
-        before = presample_value(known, result[MU], mean, backcast)
-        filter_next(returns[first:stop], result, before, variances)
-        for t in range(last, stop + 1):
-            forecasts[t - window] = variances[t - first]

@@ -167,26 +167,23 @@ def _float64(values: Any, spec: Garch) -> Array:
     """The values, unexamined where they are floats already: the kernel finds what is wrong in less time."""
     raw = values.to_numpy() if isinstance(values, pd.Series) else values
     if isinstance(raw, np.ndarray) and raw.dtype == np.float64 and raw.ndim == 1:
-        return np.ascontiguousarray(raw)
+        return np.array(raw)  # a copy: pandas may give a read-only view, which is a type of its own to the compiler
     return checked_returns(values, spec)[1]
 
 
-def _fit_range(flat: Array, offsets: Any, options: tuple[Any, ...]) -> Array:
-    """The results of some series laid end to end; what a worker runs."""
-    from collatrisk.kernels import quasi_fit as kernel
+def _fit_range(series: list[Array], options: tuple[Any, ...]) -> Array:
+    """The results of some series; what a worker runs."""
+    from collatrisk.kernels import bfgs, quasi_fit as kernel
 
-    count = offsets.size - 1
-    results = np.empty((count, kernel.RESULTS))
-    kernel.fit_many(flat, offsets, 0, count, *options, results)
+    best, hessian = np.empty(bfgs.SIZE), np.empty((bfgs.SIZE, bfgs.SIZE))
+    results = np.empty((len(series), kernel.RESULTS))
+    for values, result in zip(series, results, strict=True):
+        kernel.fit_one(values, *options, -1, best, hessian, result)
     return results
 
 
 def _fit_all(series: list[Array], options: tuple[Any, ...], executor: Executor | None) -> Array:
-    tasks = []
-    for first in range(0, len(series), _CHUNK):
-        chunk = series[first : first + _CHUNK]
-        offsets = np.cumsum([0, *(values.size for values in chunk)])
-        tasks.append((np.concatenate(chunk), offsets, options))
+    tasks = [(series[first : first + _CHUNK], options) for first in range(0, len(series), _CHUNK)]
     if executor is None:
         return np.concatenate([_fit_range(*task) for task in tasks])
     return np.concatenate([future.result() for future in [executor.submit(_fit_range, *task) for task in tasks]])

@@ -111,12 +111,8 @@ def rolling_fit(
     problems.raise_if_any()
     from collatrisk.kernels import quasi_fit as kernel
 
-    dist, asymmetric, mean, backcast, starts, least = kernel_options(spec, presample, starts)
-    results = np.empty(((values.size - window) // every + 1, kernel.RESULTS))
-    forecasts = np.empty(values.size - window + 1)
-    kernel.fit_rolling(
-        values, window, every, expanding, again, dist, asymmetric, mean, backcast, starts, least, results, forecasts
-    )
+    options = kernel_options(spec, presample, starts)
+    results, forecasts = _refit(values, window, every, bool(expanding), again, options)
     index = returns.index if isinstance(returns, pd.Series) else pd.RangeIndex(values.size)
     ends = [window + k * every - 1 for k in range(results.shape[0])]
     labels = index[ends]
@@ -134,6 +130,37 @@ def rolling_fit(
         next_variance=float(forecasts[-1]),
         findings=_rolling_findings(name, spec, values, results, ends, labels, window, expanding),
     )
+
+
+def _refit(
+    values: Array, window: int, every: int, expanding: bool, again: int, options: tuple[int, bool, bool, bool, int, int]
+) -> tuple[Array, Array]:
+    """Results (refits, .) and forecasts (n - window + 1,): the last is for the step after the data."""
+    from collatrisk.kernels import bfgs, quasi_fit as kernel
+
+    dist, asymmetric, mean, backcast, starts, least = options
+    n = values.size
+    results = np.empty(((n - window) // every + 1, kernel.RESULTS))
+    forecasts = np.full(n - window + 1, np.nan)
+    best, hessian, variances = np.empty(bfgs.SIZE), np.empty((bfgs.SIZE, bfgs.SIZE)), np.empty(n + 1)
+    pivot = -1
+    for k, result in enumerate(results):
+        last = window + k * every
+        first = 0 if expanding else last - window
+        known = values[first:last]
+        attempts = [starts] if pivot < 0 or k % again == 0 else [0, starts]
+        for several in attempts:
+            pivot = kernel.fit_one(
+                known, dist, asymmetric, mean, backcast, several, least, pivot, best, hessian, result
+            )
+            if pivot < 0 or result[kernel.STATUS] == bfgs.CONVERGED:
+                break
+        if pivot >= 0:
+            stop = min(last + every - 1, n)
+            before = kernel.presample_value(known, result[kernel.MU], mean, backcast)
+            kernel.filter_next(values[first:stop], result, before, variances)
+            forecasts[last - window : stop + 1 - window] = variances[last - first : stop + 1 - first]
+    return results, forecasts
 
 
 def _one_series(returns: Any) -> tuple[str, Array]:
