@@ -14,33 +14,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from collatrisk.kernels.lanes import (
-    LANES,
-    bridge_minimum,
-    bridge_variance,
-    find_slots,
-    health_factors,
-    load_prices,
-    load_spread,
-    load_twice_log,
-    value_slots,
-)
-from collatrisk.kernels.margin_rules import (
-    CALLS,
-    COUNTED,
-    DEBT,
-    END_HEALTH,
-    INTEREST as INTEREST_SO_FAR,
-    LOWEST,
-    MARK,
-    N_STATES,
-    N_VECTORS,
-    NEVER,
-    START,
-    VARIANCE,
-    act,
-    is_due,
-)
+from collatrisk.kernels.lanes import LANES, load_prices, load_spread, load_twice_log
+from collatrisk.kernels.machine import run_account
+from collatrisk.kernels.margin_rules import N_STATES, N_VECTORS, NEVER
 from collatrisk.kernels.quiet import (
     DEBT as DEBT_OF_TILE,
     INTEREST as INTEREST_OF_TILE,
@@ -51,6 +27,7 @@ from collatrisk.kernels.quiet import (
     VALUE,
     follow,
     load_steps,
+    note_eventful,
     open_book,
     value_assets,
 )
@@ -64,7 +41,6 @@ from collatrisk.kernels.sale import (
     N_EVENTS,
     OUTSTANDING,
     REMAINING,
-    RESTORE,
     SHORT,
     SHORTFALL,
 )
@@ -144,7 +120,8 @@ def margin_block(  # type: ignore[no-untyped-def]
                 shares,
                 work,
             )
-            n_eventful[a] = _sort_lanes(work, max(rules[a, CALL], 1.0) * NEAR, first, width, eventful[a], n_eventful[a])
+            level = max(rules[a, CALL], 1.0) * NEAR
+            n_eventful[a] = note_eventful(work, level, first, width, eventful[a], n_eventful[a])
             end = prices[n_steps]
             value_assets(
                 end, first, first + width, held[a, cash], book[7], book[1][0], book[4], work[VALUE : VALUE + TILE]
@@ -154,17 +131,6 @@ def margin_block(  # type: ignore[no-untyped-def]
         prices, variance, columns, correlation, first_path, n_steps, held, owed, thresholds, impacts, rules, switches,
         bridge_key, cure_key, eventful, n_eventful, amounts, events,
     )  # fmt: skip
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _sort_lanes(work, level, first, width, eventful, n_eventful):  # type: ignore[no-untyped-def]
-    """Append the paths of a tile whose lowest health factor is below `level`; how many there are then."""
-    for k in range(width):
-        eventful[n_eventful] = first + k
-        n_eventful += 1 if work[LOWEST_HEALTH + k] < level else 0
-        if n_eventful == eventful.size:
-            break
-    return n_eventful
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -220,7 +186,7 @@ def _run_eventful(  # type: ignore[no-untyped-def]
             for i in range(n_slots):
                 units[0, i, :] = held[a, i]
                 units[1, i, :] = owed[a, i]
-            _run_account(
+            run_account(
                 tile, spread, twice_log, bridged_here, correlation, first_path, lanes, width, thresholds[a], impacts[a],
                 rules[a], switches[a], cure_key, units, worth, shares, lane, state, slots, rho, market, of_lanes,
                 on_lanes,
@@ -228,112 +194,3 @@ def _run_eventful(  # type: ignore[no-untyped-def]
             for k in range(width):
                 amounts[a, lanes[k]] = of_lanes[k]
                 events[a, lanes[k]] = on_lanes[k]
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _run_account(  # type: ignore[no-untyped-def]
-    tile,
-    spread,
-    twice_log,
-    bridged,
-    correlation,
-    first_path,
-    lanes,
-    width,
-    thresholds,
-    impacts,
-    rules,
-    switches,
-    cure_key,
-    units,
-    worth,
-    shares,
-    lane,
-    state,
-    slots,
-    rho,
-    market,
-    amounts,
-    events,
-):
-    """One account on the paths of a tile: `lanes` count from `first_path`; the first `width` of them matter."""
-    start = lane[START]
-    end = lane[END_HEALTH]
-    counted = lane[COUNTED]
-    debt = lane[DEBT]
-    mark = lane[MARK]
-    lowest = lane[LOWEST]
-    variance = lane[VARIANCE]
-    interest = lane[INTEREST_SO_FAR]
-    amounts[:] = 0.0
-    events[:] = NEVER
-    state[:] = NEVER
-    state[:, CALLS] = 0
-    lowest[:] = np.inf
-    interest[:] = 0.0
-    worth[:] = 0.0
-    n_held, n_owed, n_risky = find_slots(units, correlation, slots, rho)
-    growth = rules[GROWTH]
-    call = rules[CALL]
-    restore = rules[RESTORE]
-    for t in range(tile.shape[0]):
-        if t > 0:
-            # Now `worth`, `counted` and `debt` are still those of the end of the last step, after its actions.
-            for k in range(LANES):
-                interest[k] += debt[k] * (growth - 1.0)
-                debt[k] *= growth
-            for j in range(n_owed):
-                i = slots[1, j]
-                for k in range(LANES):
-                    units[1, i, k] *= growth
-                    worth[1, i, k] *= growth
-            health_factors(counted, debt, start)
-            if bridged:
-                bridge_variance(worth, spread[t], counted, debt, n_risky, slots[2], rho, shares, variance)
-        value_slots(tile[t], units[0], thresholds, True, n_held, slots[0], worth[0], counted)
-        value_slots(tile[t], units[1], thresholds, False, n_owed, slots[1], worth[1], debt)
-        health_factors(counted, debt, end)
-        if t == 0:
-            start[:] = end
-        if bridged and t > 0:
-            bridge_minimum(start, end, variance, twice_log[t], mark)
-        else:
-            mark[:] = end
-        for k in range(LANES):
-            lowest[k] = min(lowest[k], mark[k])
-        for k in range(width):
-            if is_due(state[k], t, mark[k], end[k], call, restore):
-                act(
-                    k,
-                    t,
-                    tile[t],
-                    first_path + lanes[k],
-                    thresholds,
-                    impacts,
-                    rules,
-                    switches,
-                    cure_key,
-                    units,
-                    worth,
-                    lane,
-                    state[k],
-                    n_held,
-                    n_owed,
-                    slots,
-                    market,
-                    amounts[k],
-                    events[k],
-                )
-    last = tile.shape[0] - 1
-    for k in range(width):
-        value = 0.0
-        for j in range(n_held):
-            i = slots[0, j]
-            value += units[0, i, k] * tile[last, i, k]
-        amounts[k, SHORTFALL] = max(debt[k] - value, 0.0)
-        amounts[k, OUTSTANDING] = debt[k]
-        amounts[k, REMAINING] = value
-        amounts[k, INTEREST] = interest[k]
-        amounts[k, MIN_HEALTH] = lowest[k]
-        if amounts[k, SHORTFALL] > 0.0:
-            events[k, SHORT] = last

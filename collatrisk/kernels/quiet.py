@@ -297,3 +297,14 @@ def open_book(held, owed, thresholds, columns, correlation, assets, rows, scratc
         for m in range(j):
             rho[j, m] = correlation[assets[2, j], assets[2, m]]
     return assets, rows, factors, debts, n_held, n_owed, n_risky, packed
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def note_eventful(work, level, first, width, eventful, n_eventful):  # type: ignore[no-untyped-def]
+    """Append the paths of a tile whose lowest health factor is below `level`; how many there are then."""
+    for k in range(width):
+        eventful[n_eventful] = first + k
+        n_eventful += 1 if work[LOWEST + k] < level else 0
+        if n_eventful == eventful.size:
+            break
+    return n_eventful

@@ -3,6 +3,7 @@
 from collatrisk.margining.names import EVENTS, METRICS, TAIL_METRICS
 from collatrisk.margining.outcomes import Outcomes
 from collatrisk.margining.run import run_margin
+from collatrisk.margining.sweep import shortfall_probabilities
 from collatrisk.margining.view import AccountOutcomes
 
-__all__ = ["EVENTS", "METRICS", "TAIL_METRICS", "AccountOutcomes", "Outcomes", "run_margin"]
+__all__ = ["EVENTS", "METRICS", "TAIL_METRICS", "AccountOutcomes", "Outcomes", "run_margin", "shortfall_probabilities"]

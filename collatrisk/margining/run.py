@@ -158,7 +158,7 @@ def steps_to_run(
     return steps
 
 
-def slotslot_correlation(source: PathSource, matrices: Positions) -> NDArray[np.float64] | None:
+def slot_correlation(source: PathSource, matrices: Positions) -> NDArray[np.float64] | None:
     """The correlation of the slots but cash; None where several assets are used and the source has none."""
     if source.correlation is None:
         return np.eye(matrices.columns.size) if matrices.columns.size <= 1 else None

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from collatrisk.base.validation import Problems
 from collatrisk.collateral import Account, Loan, Terms, as_account
 from collatrisk.execution.blocks import Progress
-from collatrisk.margining import run_margin
+from collatrisk.margining import shortfall_probabilities
 from collatrisk.risk import BinomialInterval, Estimate
-from collatrisk.simulation.source import PathSource
-from collatrisk.sizing.inputs import check_fraction, check_horizon, check_source, collected
+from collatrisk.simulation.source import PathSource, check_source
+from collatrisk.sizing.inputs import check_fraction, check_horizon, collected
 
 _WIDTH_IN_ERRORS = 2 * 1.959963984540054
 
@@ -57,9 +57,9 @@ def liquidation_threshold(
 ) -> Estimate:
     """The highest liquidation threshold at which a shortfall remains by the horizon with at most a given probability.
 
-    All candidates are run as terms of one `run_margin`: one pass, the same paths for each. They lie evenly between the
-    threshold at which the account is liquidatable at once (health factor 1) and 1; the value is the last up to which
-    every candidate is allowed, so the answer is as fine as the grid.
+    All candidates are tried in one pass over the paths, with the results of `run_margin` for each. They lie evenly
+    between the threshold at which the account is liquidatable at once (health factor 1) and 1; the value is the last up
+    to which every candidate is allowed, so the answer is as fine as the grid.
 
     Parameters
     ----------
@@ -93,17 +93,15 @@ def liquidation_threshold(
     assert sweep is not None
 
     scales = sweep.scales(candidates)
-    outcomes = run_margin(
+    found = shortfall_probabilities(
         source,
         sweep.account,
         [sweep.terms_at(scale) for scale in scales[1:]],
         executor=executor,
         horizon_days=horizon_days,
-        lowest_level=0.99,
         block_size=block_size,
         progress=progress,
     )
-    found = [outcomes.probability("shortfall", row) for row in range(candidates)]
     best = _leading(estimate.value <= tolerated for estimate in found)
     if best == 0:
         rule = f"must be at least the {found[0]} of the lowest candidate, {sweep.value_at(scales[1]):.4g}"

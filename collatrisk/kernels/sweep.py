@@ -1,0 +1,152 @@
+"""Shortfalls of one account under many terms at once: the counts of the margin engine from the few paths that matter.
+
+Two ways to know that a path has no shortfall under some terms, without running it:
+
+*Cover.* Let r be the value of the collateral over the debt if nothing is ever sold, p the penalty. A sale at a ratio
+of at least 1 + p does not lower the ratio. Where r >= 1 + p at the end of every step, without price impact and with
+every threshold at most 1 / (1 + p), every sale is of that kind, by induction over the sales: also one at the price of
+the barrier, where the ratio is 1 / threshold. So the ratio never falls below r, and at the end it is above 1. This
+serves all such terms at once.
+
+*Health.* Where the health factor stays above the level at which anything can happen, nothing is sold. For terms that
+only scale the thresholds, health factors scale too, so one pass serves them all.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from collatrisk.kernels.lanes import LANES, load_prices, load_spread, load_twice_log
+from collatrisk.kernels.machine import run_account
+from collatrisk.kernels.margin_rules import N_STATES, N_VECTORS
+from collatrisk.kernels.quiet import (
+    N_WORK,
+    NEAR,
+    TILE,
+    follow,
+    load_steps,
+    note_eventful,
+    open_book,
+)
+from collatrisk.kernels.sale import BRIDGE, GROWTH, N_AMOUNTS, N_EVENTS, SHORT
+
+COVERED = -1  # in `base`: terms for which the cover decides
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def sweep_block(  # type: ignore[no-untyped-def]
+    prices, variance, columns, correlation, first_path, n_steps, held, owed, thresholds, impacts, rules, switches, base,
+    levels, cover, bridge_key, cure_key, counts,
+):  # fmt: skip
+    """Add to `counts` the paths of a block that end with a shortfall under each of the terms.
+
+    Parameters
+    ----------
+    prices, variance, columns, correlation, first_path, n_steps, bridge_key, cure_key : as in `margin_block`.
+    held, owed : float64 (n_slots,), the one account.
+    thresholds, impacts, rules, switches : of every terms, as in `margin_block`.
+    base : int64 (n_terms,), COVERED, or the terms whose health factors decide: the terms themselves, or earlier ones
+        of which they are a multiple.
+    levels : float64 (n_terms,), the health factor of those base terms below which something may happen.
+    cover : float64, 1 + p for the COVERED terms.
+    counts : int64 (n_terms,), added to.
+    """
+    n_paths, n_terms, n_slots = prices.shape[2], thresholds.shape[0], columns.size + 1
+    bridged = variance.shape[0] > 0
+    followed = np.zeros(n_terms, np.bool_)
+    with_bridge = False
+    growth = rules[:, GROWTH].max()  # the ratio of collateral to debt is lowest where debts grow fastest
+    for a in range(n_terms):
+        followed[a] = base[a] == a
+        with_bridge = with_bridge or (followed[a] and bridged and switches[a, BRIDGE] == 1)
+    eventful = np.empty((n_terms + 1, n_paths), np.int64)
+    n_eventful = np.zeros(n_terms + 1, np.int64)
+    spread = np.zeros((n_steps + 1, n_slots if with_bridge else 0, TILE))
+    twice_log = np.zeros((n_steps + 1, TILE))
+    work = np.ones(N_WORK)
+    shares = np.empty((n_slots, TILE))
+    scratch = np.empty((3, n_slots))
+    slots = np.empty((2, 3, n_slots), np.int64)
+    rho = np.empty((n_slots, n_slots))
+    ones = np.ones(n_slots)
+    for first in range(0, n_paths, TILE):
+        width = min(TILE, n_paths - first)
+        if with_bridge:
+            load_steps(variance, columns, first, width, bridge_key, first_path, spread, twice_log)
+        if cover > 0.0:
+            book = open_book(held, owed, ones, columns, correlation, slots[0], slots[1], scratch, rho)
+            follow(
+                prices, first, width, n_steps, False, spread, twice_log, growth, held, owed, ones, columns,
+                rho, book, shares, work,
+            )  # fmt: skip
+            n_eventful[n_terms] = note_eventful(work, cover, first, width, eventful[n_terms], n_eventful[n_terms])
+        for a in range(n_terms):
+            if not followed[a]:
+                continue
+            book = open_book(held, owed, thresholds[a], columns, correlation, slots[0], slots[1], scratch, rho)
+            follow(
+                prices, first, width, n_steps, bridged and switches[a, BRIDGE] == 1, spread, twice_log,
+                rules[a, GROWTH], held, owed, thresholds[a], columns, rho, book, shares, work,
+            )  # fmt: skip
+            for b in range(a, n_terms):
+                if base[b] == a:
+                    n_eventful[b] = note_eventful(work, levels[b] * NEAR, first, width, eventful[b], n_eventful[b])
+    if cover > 0.0:
+        _count_shortfalls(
+            prices, variance, columns, correlation, first_path, n_steps, held, owed, thresholds, impacts, rules,
+            switches, base, COVERED, bridge_key, cure_key, eventful[n_terms, : n_eventful[n_terms]], counts,
+        )  # fmt: skip
+    for a in range(n_terms):
+        if base[a] != COVERED:
+            _count_shortfalls(
+                prices, variance, columns, correlation, first_path, n_steps, held, owed, thresholds[a : a + 1],
+                impacts[a : a + 1], rules[a : a + 1], switches[a : a + 1], base[a : a + 1], base[a], bridge_key,
+                cure_key, eventful[a, : n_eventful[a]], counts[a : a + 1],
+            )  # fmt: skip
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _count_shortfalls(  # type: ignore[no-untyped-def]
+    prices, variance, columns, correlation, first_path, n_steps, held, owed, thresholds, impacts, rules, switches, base,
+    chosen, bridge_key, cure_key, paths, counts,
+):  # fmt: skip
+    """Run the terms whose `base` is the chosen one over some paths of the block, gathered once for all of them."""
+    n_slots = columns.size + 1
+    bridged = variance.shape[0] > 0
+    tile = np.ones((n_steps + 1, n_slots, LANES))
+    spread = np.zeros((n_steps + 1, n_slots, LANES))
+    twice_log = np.zeros((n_steps + 1, LANES))
+    units = np.empty((2, n_slots, LANES))
+    worth = np.empty((2, n_slots, LANES))
+    shares = np.empty((n_slots, LANES))
+    lane = np.empty((N_VECTORS, LANES))
+    state = np.empty((LANES, N_STATES), np.int64)
+    slots = np.empty((3, n_slots), np.int64)
+    rho = np.empty((n_slots, n_slots))
+    market = np.empty((2, n_slots))
+    lanes = np.empty(LANES, np.int64)
+    amounts = np.empty((LANES, N_AMOUNTS))
+    events = np.empty((LANES, N_EVENTS), np.int32)
+    for start in range(0, paths.size, LANES):
+        width = min(LANES, paths.size - start)
+        for k in range(LANES):
+            lanes[k] = paths[start + k if k < width else start]
+        load_prices(prices, columns, lanes, tile)
+        if bridged:
+            load_spread(variance, columns, lanes, spread)
+            load_twice_log(bridge_key, first_path, lanes, twice_log)
+        for a in range(thresholds.shape[0]):
+            if base[a] != chosen:
+                continue
+            for i in range(n_slots):
+                units[0, i, :] = held[i]
+                units[1, i, :] = owed[i]
+            run_account(
+                tile, spread, twice_log, bridged and switches[a, BRIDGE] == 1, correlation, first_path, lanes, width,
+                thresholds[a], impacts[a], rules[a], switches[a], cure_key, units, worth, shares, lane, state, slots,
+                rho, market, amounts, events,
+            )  # fmt: skip
+            for k in range(width):
+                if events[k, SHORT] >= 0:
+                    counts[a] += 1
