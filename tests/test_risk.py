@@ -281,3 +281,14 @@ def test_moments_of_equal_values_and_of_none() -> None:
         Moments().estimate()
     with pytest.raises(InputError, match="1 NaN"):
         estimate_mean([1.0, math.nan])
+
+
+def test_the_order_statistic_meets_a_short_gamma_quantile_that_cornish_fisher_misses() -> None:
+    """P&L = -0.5 * 10^4 u^2, u normal: its 0.99 quantile is -0.785; Cornish-Fisher gives -4707.88."""
+    expected = anchor("anchors.cornish_fisher_fails_for_gamma")["expected"]
+    pnl = -0.5e4 * np.random.default_rng(20).standard_normal(400_000) ** 2
+    estimate = estimate_value_at_risk(pnl, 0.99)
+    low, high = estimate.ci(0.9999)
+    assert low <= expected["true_quantile"] <= high
+    assert high - low < 0.1
+    assert not low <= expected["cornish_fisher"] <= high
