@@ -111,10 +111,13 @@ if TYPE_CHECKING:
         ConstantVolatility as ConstantVolatility,
         Ewma as Ewma,
         Garch as Garch,
+        PanelFit as PanelFit,
+        RollingFit as RollingFit,
         VolatilityFit as VolatilityFit,
+        fit_panel as fit_panel,
         fit_volatility as fit_volatility,
+        rolling_fit as rolling_fit,
     )
-
 
 _HOME: dict[str, tuple[str, ...]] = {
     "base.errors": ("CollatriskError", "DataError", "FitError", "InputError", "Problem"),
@@ -140,7 +143,17 @@ _HOME: dict[str, tuple[str, ...]] = {
         "value_at_risk",
     ),
     "collateral": ("Account", "Loan", "Mix", "Terms", "health_factor", "loan_to_value", "margin_ratio"),
-    "volatility": ("ConstantVolatility", "Ewma", "Garch", "VolatilityFit", "fit_volatility"),
+    "volatility": (
+        "ConstantVolatility",
+        "Ewma",
+        "Garch",
+        "PanelFit",
+        "RollingFit",
+        "VolatilityFit",
+        "fit_panel",
+        "fit_volatility",
+        "rolling_fit",
+    ),
     "dependence": (
         "DependenceFit",
         "GaussianCopula",
