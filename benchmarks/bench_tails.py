@@ -10,7 +10,7 @@ import numpy as np
 from common import RUNS, Row, race
 from numba import njit
 
-import collatrisk as cr
+from collatrisk.risk import var_and_es
 
 FOUR = (0.95, 0.975, 0.99, 0.995)
 # As many arrays as do not fit the caches together: neither they nor the branch predictor can remember.
@@ -48,7 +48,7 @@ def _row(n: int, arrays: list[Any], levels: tuple[float, ...]) -> Row:
         return several
 
     def ours(losses: Any) -> Any:
-        return cr.var_and_es(losses, levels) if hasattr(cr, "var_and_es") else _two_calls(losses, levels)
+        return var_and_es(losses, levels)
 
     contestants = {
         "ours": over(ours),
@@ -66,10 +66,6 @@ def _row(n: int, arrays: list[Any], levels: tuple[float, ...]) -> Row:
         ("one read pass", times["read"]),
         target="<= 1.5x the read pass" if len(levels) == 1 else "<= 2.5x the read pass",
     )
-
-
-def _two_calls(losses: Any, levels: tuple[float, ...]) -> Any:
-    return cr.value_at_risk(losses, levels), cr.expected_shortfall(losses, levels)
 
 
 def _partition(losses: Any, levels: tuple[float, ...]) -> list[tuple[float, float]]:

@@ -19,6 +19,7 @@ from collatrisk.risk.measures import (
     estimate_value_at_risk,
     expected_shortfall,
     value_at_risk,
+    var_and_es,
 )
 from collatrisk.risk.moments import Moments, micro_sums
 from collatrisk.risk.probabilities import estimate_probability, probability
@@ -49,4 +50,5 @@ __all__ = [
     "quantile_rank",
     "tail_size",
     "value_at_risk",
+    "var_and_es",
 ]

@@ -15,7 +15,7 @@ from collatrisk.risk.bootstrap import REPLICATES, block_length, bootstrap
 from collatrisk.risk.estimate import Estimate, Kind
 from collatrisk.risk.intervals import BootstrapInterval, FixedInterval, Interval
 from collatrisk.risk.levels import check_floor, check_levels, check_overlap, check_seed, tail_size
-from collatrisk.risk.losses import as_losses, check_finite, largest
+from collatrisk.risk.losses import as_losses, check_finite, largest, largest_from
 from collatrisk.risk.moments import Moments
 
 if TYPE_CHECKING:
@@ -65,17 +65,52 @@ def expected_shortfall(losses: Losses, level: float | Sequence[float] | FloatArr
     return _read_tail("expected_shortfall", losses, level, tailmath.tail_es)
 
 
+@overload
+def var_and_es(losses: Losses, level: float) -> tuple[float, float]: ...
+@overload
+def var_and_es(losses: Losses, level: Sequence[float] | FloatArray) -> tuple[FloatArray, FloatArray]: ...
+def var_and_es(
+    losses: Losses, level: float | Sequence[float] | FloatArray
+) -> tuple[float, float] | tuple[FloatArray, FloatArray]:
+    """`value_at_risk` and `expected_shortfall` from one pass over the losses.
+
+    Parameters and raises as `value_at_risk`.
+
+    Returns
+    -------
+    (VaR, ES), as those functions give them.
+    """
+    found = _tail_and_levels("var_and_es", losses, level)
+    var, es = _read(found, level, tailmath.tail_var), _read(found, level, tailmath.tail_es)
+    return var, es  # type: ignore[return-value]  # both are floats, or both are arrays
+
+
 def _read_tail(
     title: str, losses: Losses, level: float | Sequence[float] | FloatArray, read: _Reader
 ) -> float | FloatArray:
+    return _read(_tail_and_levels(title, losses, level), level, read)
+
+
+def _read(
+    found: tuple[list[FloatArray], int, tuple[float, ...]], level: float | Sequence[float] | FloatArray, read: _Reader
+) -> float | FloatArray:
+    tails, n, levels = found
+    answers = [read(tail, n, one) for tail, one in zip(tails, levels, strict=True)]
+    return answers[0] if np.ndim(level) == 0 else np.array(answers)
+
+
+def _tail_and_levels(
+    title: str, losses: Losses, level: float | Sequence[float] | FloatArray
+) -> tuple[list[FloatArray], int, tuple[float, ...]]:
+    """For each level as much of the tail as it reads; how many losses; the levels."""
     problems = Problems(title)
     levels = check_levels(level, problems)
     values = as_losses(losses, problems)
-    keep = 1 if problems.found else tailmath.needed(values.size, min(levels))
-    tail = largest(values, keep, problems) if values.size else values
+    usable = not problems.found and values.size > 0
+    places = [tailmath.most_needed(values.size, one) for one in levels] if usable else [1]
+    tails = largest_from(values, places, problems) if values.size else []
     problems.raise_if_any()
-    answers = [read(tail, values.size, one) for one in levels]
-    return answers[0] if np.ndim(level) == 0 else np.array(answers)
+    return tails, values.size, levels
 
 
 @overload

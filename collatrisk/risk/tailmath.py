@@ -12,6 +12,8 @@ from collatrisk.risk.intervals import FixedInterval, NormalInterval, OrderInterv
 from collatrisk.risk.levels import quantile_rank, tail_count
 
 FloatArray = NDArray[np.float64]
+_MANY = 1000
+_HALF_ULP = 2.0**-53
 _ONE_SD = math.erf(math.sqrt(0.5))
 FEW_IN_TAIL = 100
 VAR_METHOD = "order statistic ceil(n x level), level {level:.10g}"
@@ -24,6 +26,11 @@ def needed(n: int, level: float) -> int:
     return n - quantile_rank(n, level) + 1
 
 
+def most_needed(n: int, level: float) -> int:
+    """How many of the largest losses `tail_var` and `tail_es` read; one of them may read one less."""
+    return max(needed(n, level), math.ceil(tail_count(n, level)))
+
+
 def tail_var(tail: FloatArray, n: int, level: float) -> float:
     """The order statistic of rank ceil(n x level) among `n` losses of which `tail` holds the largest."""
     return float(tail[tail.size - needed(n, level)])
@@ -32,13 +39,27 @@ def tail_var(tail: FloatArray, n: int, level: float) -> float:
 def tail_es(tail: FloatArray, n: int, level: float) -> float:
     """The Acerbi-Tasche tail mean: the mean of the (1 - level) n largest losses, the last one with its fraction.
 
-    The sum is exactly rounded (`math.fsum`): it does not depend on how the tail was put together.
+    The sum is exactly rounded: it does not depend on how the tail was put together, nor on its order.
     """
     count = tail_count(n, level)
     whole = math.ceil(count) - 1
     inside = tail[tail.size - whole :] if whole else tail[:0]
     last = float(tail[tail.size - whole - 1])
-    return (math.fsum(inside) + (count - whole) * last) / count
+    return (exact_sum(inside) + (count - whole) * last) / count
+
+
+def exact_sum(values: FloatArray) -> float:
+    """`math.fsum`, the exactly rounded sum, of an array: from a compensated sum where that leaves no doubt."""
+    if values.size < _MANY:
+        return math.fsum(values)
+    # Imported here because numba is slow to import and short tails do not need it.
+    from collatrisk.kernels.tails import sum_twice
+
+    high, low, magnitude = sum_twice(values)
+    doubt = 4.0 * (values.size * _HALF_ULP) ** 2 * magnitude
+    total: float = high + low
+    certain = high + (low - doubt) == total == high + (low + doubt)
+    return total if certain else math.fsum(values)
 
 
 def estimate_var(tail: FloatArray, n: int, level: float, overlap: float = 1) -> Estimate:
