@@ -168,3 +168,27 @@ def _bridge(start, end, variance, twice_log, mark):  # type: ignore[no-untyped-d
         low = exp(0.5 * (x0 + x1 - math.sqrt(gap * gap + max(variance[k], 0.0) * twice_log[k])))
         least = min(start[k], end[k])
         mark[k] = min(low, least) if variance[k] > 0.0 else least
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def count_below(lowest, barriers, counts):  # type: ignore[no-untyped-def]
+    """How many paths lie below each barrier.
+
+    Parameters
+    ----------
+    lowest : float64 (n_mixes, n_horizons, n_paths). barriers : float64 (n_barriers,).
+    counts : int64 (n_mixes, n_barriers, n_horizons), overwritten.
+    """
+    n_mixes, n_horizons, _ = lowest.shape
+    for m in range(n_mixes):
+        for h in range(n_horizons):
+            for b in range(barriers.size):
+                counts[m, b, h] = _count_row_below(lowest[m, h], barriers[b])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _count_row_below(row, barrier):  # type: ignore[no-untyped-def]
+    count = 0
+    for k in range(row.size):
+        count += 1 if row[k] < barrier else 0
+    return count

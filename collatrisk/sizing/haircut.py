@@ -19,6 +19,7 @@ from collatrisk.risk import (
     estimate_value_at_risk,
     tail_size,
 )
+from collatrisk.simulation.scratch import read_scratch
 from collatrisk.simulation.source import FloatArray, PathSource, check_source
 from collatrisk.sizing.inputs import (
     MixLike,
@@ -146,7 +147,7 @@ class Falls:
 
     def read(self, first: int, last: int) -> FloatArray:
         """float64 (n_mixes, last - first), positive = the mix lost value."""
-        block = self.source.read(first, last)
+        block = read_scratch(self.source, first, last, self.step, variance=False)
         out = np.empty((len(self.cash), block.n_paths))
         relative = block.prices[self.step] / block.prices[0]
         for m, row in enumerate(self.weights):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from collatrisk.base.keys import Purpose, stream_key
 from collatrisk.collateral import Mix, Terms
 from collatrisk.risk import TailSketch
+from collatrisk.simulation.scratch import read_scratch
 from collatrisk.simulation.source import FloatArray, PathSource
 
 
@@ -58,7 +59,7 @@ class Minima:
         """min A, float64 (n_mixes, n_horizons, last - first), of the paths `first` to `last` - 1."""
         from collatrisk.kernels.running_min import running_minimum
 
-        block = self.source.read(first, last)
+        block = read_scratch(self.source, first, last, int(self.horizons[-1]), variance=self.bridge)
         correlation = self.source.correlation
         known = self.bridge and block.step_variance is not None
         bridged = np.full(len(self.cash), known)
@@ -92,8 +93,12 @@ class CallCounts:
 
     def __call__(self, first: int, last: int) -> NDArray[np.int64]:
         """int64 (n_mixes, n_barriers, n_horizons)."""
+        from collatrisk.kernels.running_min import count_below
+
         lowest = self.minima.read(first, last)
-        return np.stack([np.count_nonzero(lowest < barrier, axis=2) for barrier in self.barriers], axis=1)
+        counts = np.empty((len(lowest), len(self.barriers), lowest.shape[1]), dtype=np.int64)
+        count_below(lowest, np.array(self.barriers), counts)
+        return counts
 
 
 @dataclass(frozen=True)
