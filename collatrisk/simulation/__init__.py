@@ -7,6 +7,7 @@ from collatrisk.simulation.paths import PricePaths, simulate
 from collatrisk.simulation.plan import PathPlan
 from collatrisk.simulation.source import PathBlock, PathSource
 from collatrisk.simulation.stress import stress_model
+from collatrisk.simulation.uncertainty import draw_models, parameter_uncertainty
 from collatrisk.simulation.windows import HistoricalWindows
 
 __all__ = [
@@ -18,7 +19,9 @@ __all__ = [
     "PathPlan",
     "PathSource",
     "PricePaths",
+    "draw_models",
     "fit_market",
+    "parameter_uncertainty",
     "simulate",
     "stress_model",
 ]

@@ -222,4 +222,5 @@ def _marginal(asset: str, fit: VolatilityFit) -> Marginal:
         n_obs=fit.n_obs,
         loglikelihood=fit.loglikelihood,
         findings=tuple(replace(f, subject=asset, message=f"{f.subject}: {f.message}") for f in fit.findings),
+        uncertainty=fit.uncertainty,
     )

@@ -15,7 +15,9 @@ from collatrisk.base.errors import InputError
 from collatrisk.base.findings import Finding
 from collatrisk.base.validation import Problems
 from collatrisk.volatility import forecast
+from collatrisk.volatility.covariance import ParameterUncertainty
 from collatrisk.volatility.distributions import second_moment_below_zero
+from collatrisk.volatility.likelihood import parameter_names
 from collatrisk.volatility.specs import GarchCoefficients, VolatilitySpec, garch_coefficients, spec_from_dict
 
 
@@ -37,6 +39,8 @@ class Marginal:
     n_obs : returns used, 0 if the parameters were given.
     loglikelihood : in nats of decimal returns; None if the parameters were given.
     findings : what the fit noticed.
+    uncertainty : the covariance of the parameters and the slopes of the last variances, for `draw_models`; None if the
+        parameters were given or the model was saved without it.
 
     Raises
     ------
@@ -52,6 +56,7 @@ class Marginal:
     n_obs: int = 0
     loglikelihood: float | None = None
     findings: tuple[Finding, ...] = ()
+    uncertainty: ParameterUncertainty | None = None
 
     def __post_init__(self) -> None:
         problems = Problems(f"Marginal of {self.asset!r}")
@@ -107,6 +112,11 @@ class Marginal:
         ):
             rule = f"{self.spec} needs the last {lags}, oldest first"
             problems.check(len(state) == lags, name, state, rule, "take them from the fit")
+        if self.uncertainty is not None:
+            names, depth = parameter_names(self.spec), len(self.uncertainty.state_slopes)
+            fits = self.uncertainty.names == names and depth == coefficients.variance_lags
+            rule = f"must be of {names}, with {coefficients.variance_lags} rows of slopes"
+            problems.check(fits, "uncertainty", (self.uncertainty.names, depth), rule, "take it from the fit")
 
     @property
     def coefficients(self) -> GarchCoefficients:
@@ -175,6 +185,7 @@ class Marginal:
             last_residuals=tuple(factor * value for value in self.last_residuals),
             last_variances=tuple(square * value for value in self.last_variances),
             loglikelihood=self.loglikelihood if factor == 1.0 else None,
+            uncertainty=None if self.uncertainty is None else self.uncertainty.scaled(factor),
         )
 
     def started_at(self, multiple: float) -> Marginal:
@@ -199,10 +210,14 @@ class Marginal:
             last_residuals=tuple(math.sqrt(square) * value for value in self.last_residuals),
             last_variances=tuple(square * value for value in self.last_variances),
             loglikelihood=self.loglikelihood if square == 1.0 else None,
+            uncertainty=self.uncertainty
+            if self.uncertainty is None or square == 1.0
+            else self.uncertainty.with_given_state(),
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """A JSON-ready dictionary."""
+        """A JSON-ready dictionary; the key ``uncertainty`` is left out where there is none."""
+        kept = {} if self.uncertainty is None else {"uncertainty": self.uncertainty.to_dict()}
         return {
             "asset": self.asset,
             "spec": self.spec.to_dict(),
@@ -213,6 +228,7 @@ class Marginal:
             "n_obs": self.n_obs,
             "loglikelihood": self.loglikelihood,
             "findings": [finding.to_dict() for finding in self.findings],
+            **kept,
         }
 
     @classmethod
@@ -228,6 +244,7 @@ class Marginal:
             int(data["n_obs"]),
             None if data["loglikelihood"] is None else float(data["loglikelihood"]),
             tuple(Finding.from_dict(finding) for finding in data["findings"]),
+            ParameterUncertainty.from_dict(data["uncertainty"]) if data.get("uncertainty") is not None else None,
         )
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Mapping
 from os import PathLike
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -87,6 +88,14 @@ _MARGINAL: Schema = {
     "n_obs": ("a whole number", _whole),
     "loglikelihood": _MAYBE,
     "findings": _TABLES,
+}
+# Not in every file: models of given parameters and files of before have none.
+_MARGINAL_OPTIONAL: Schema = {"uncertainty": ("a table", _table)}
+_ROWS = _list_of(_list_of(_number))
+_UNCERTAINTY: Schema = {
+    "names": _TEXTS,
+    "covariance": ("a list of rows of numbers or null", _or_null(_ROWS)),
+    "state_slopes": ("a list of rows of numbers", _ROWS),
 }
 _DEPENDENCE: Schema = {
     "spec": ("a table", _table),
@@ -186,10 +195,13 @@ def _check_tables(problems: Problems, data: object) -> None:
         return
     assert isinstance(data, Mapping)
     _check_table(problems, data["clock"], "clock.", _CLOCK)
-    owners = [(f"marginals[{i}].", part, _MARGINAL) for i, part in enumerate(data["marginals"])]
-    for path, part, schema in [*owners, ("dependence.", data["dependence"], _DEPENDENCE)]:
-        if _check_table(problems, part, path, schema):
-            _check_findings(problems, part["findings"], f"{path}findings")
+    for i, part in enumerate(data["marginals"]):
+        if _check_table(problems, part, f"marginals[{i}].", _MARGINAL, _MARGINAL_OPTIONAL):
+            _check_findings(problems, part["findings"], f"marginals[{i}].findings")
+            if "uncertainty" in part:
+                _check_table(problems, part["uncertainty"], f"marginals[{i}].uncertainty.", _UNCERTAINTY)
+    if _check_table(problems, data["dependence"], "dependence.", _DEPENDENCE):
+        _check_findings(problems, data["dependence"]["findings"], "dependence.findings")
     for i, jump in enumerate(data["jumps"]):
         _check_table(problems, jump, f"jumps[{i}].", _JUMP)
     _check_findings(problems, data["findings"], "findings")
@@ -200,18 +212,24 @@ def _check_findings(problems: Problems, findings: Any, path: str) -> None:
         _check_table(problems, finding, f"{path}[{i}].", _FINDING)
 
 
-def _check_table(problems: Problems, data: object, path: str, schema: Schema) -> bool:
+def _check_table(
+    problems: Problems, data: object, path: str, schema: Schema, optional: Schema = MappingProxyType({})
+) -> bool:
     before = len(problems.found)
     if not isinstance(data, Mapping):
         problems.add(path.rstrip(".") or "content", data, "must be a table", _REMEDY)
         return False
-    for key, (wanted, check) in schema.items():
+    for key, (wanted, check) in {**schema, **optional}.items():
+        if key not in data and key in optional:
+            continue
         if key not in data:
             problems.add(f"{path}{key}", "nothing", f"is missing; must be {wanted}", _REMEDY)
         elif not check(data[key]):
             problems.add(f"{path}{key}", data[key], f"must be {wanted}", _REMEDY)
     for key in data:
-        problems.check(key in schema, f"{path}{key}", data[key], "is not a key of this format", "remove it")
+        problems.check(
+            key in schema or key in optional, f"{path}{key}", data[key], "is not a key of this format", "remove it"
+        )
     return len(problems.found) == before
 
 

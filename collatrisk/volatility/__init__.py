@@ -1,5 +1,6 @@
 """One asset over time: volatility specs, their laws, their estimation and their forecasts. See docs/architecture.md."""
 
+from collatrisk.volatility.covariance import ParameterUncertainty
 from collatrisk.volatility.fit import VolatilityFit, fit_volatility
 from collatrisk.volatility.forecast import variance_forecast
 from collatrisk.volatility.panel import PanelFit, fit_panel
@@ -13,6 +14,7 @@ from collatrisk.volatility.specs import (
     garch_coefficients,
     spec_from_dict,
 )
+from collatrisk.volatility.uncertainty import ParameterDraws, draw_params
 
 __all__ = [
     "ConstantVolatility",
@@ -20,9 +22,12 @@ __all__ = [
     "Garch",
     "GarchCoefficients",
     "PanelFit",
+    "ParameterDraws",
+    "ParameterUncertainty",
     "RollingFit",
     "VolatilityFit",
     "VolatilitySpec",
+    "draw_params",
     "fit_panel",
     "fit_volatility",
     "garch_coefficients",

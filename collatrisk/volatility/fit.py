@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -27,6 +28,10 @@ from collatrisk.volatility.specs import (
     VolatilitySpec,
     garch_coefficients,
 )
+
+if TYPE_CHECKING:
+    from collatrisk.volatility.covariance import ParameterUncertainty
+    from collatrisk.volatility.uncertainty import ParameterDraws
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -115,6 +120,19 @@ class VolatilityFit:
         return forecast.variance_forecast(
             self.coefficients, self.last_residuals, self.last_variances, horizon, self.below_zero
         )
+
+    @property
+    def uncertainty(self) -> ParameterUncertainty:
+        """The covariance and the slopes of the last variances: what a model keeps to draw parameters later."""
+        from collatrisk.volatility.covariance import uncertainty_of
+
+        return uncertainty_of(self)
+
+    def draw_params(self, n: int, rng: np.random.Generator) -> ParameterDraws:
+        """Draw `n` parameter sets within their estimation error; see `collatrisk.volatility.draw_params`."""
+        from collatrisk.volatility.uncertainty import draw_params
+
+        return draw_params(self, n, rng)
 
     def summary(self) -> pd.DataFrame:
         """One row a parameter: estimate, robust and Hessian standard error, t (robust)."""

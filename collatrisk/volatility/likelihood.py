@@ -125,7 +125,7 @@ class Likelihood:
             else:
                 values, slope = log_density(z, nu, lam), log_density_slope(z, nu, lam)
             per_variance = -0.5 * (1.0 + z * slope) / filtered.variances
-            derivatives = self._variance_derivatives(theta, filtered)
+            derivatives = self.variance_derivatives(theta, filtered)
             scores = np.empty((len(self.names), z.size))
             scores[: len(derivatives)] = derivatives * per_variance
             if self.spec.mean == "constant":
@@ -136,7 +136,7 @@ class Likelihood:
             return None
         return np.asarray(values - np.log(sd), dtype=np.float64), scores.T
 
-    def _variance_derivatives(self, theta: Array, filtered: Filtered) -> Array:
+    def variance_derivatives(self, theta: Array, filtered: Filtered) -> Array:
         """dh/d(mu, omega, alpha, gamma, beta), as far as they are estimated: (rows, n).
 
         Each obeys the recursion of h itself, driven by the derivative of its inputs.

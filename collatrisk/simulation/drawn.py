@@ -1,0 +1,184 @@
+"""Marginals and dependence drawn within their estimation error, one by one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import repeat
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collatrisk.base.findings import Finding
+from collatrisk.dependence.correlation import correlation_factor
+from collatrisk.dependence.result import DependenceFit
+from collatrisk.dependence.specs import Independent
+from collatrisk.simulation.marginals import Marginal
+from collatrisk.simulation.model import MarketModel
+from collatrisk.volatility.coordinates import Coordinates, as_vector
+from collatrisk.volatility.covariance import ParameterUncertainty
+from collatrisk.volatility.likelihood import NU_BOUNDS
+from collatrisk.volatility.uncertainty import (
+    bootstrap_finding,
+    covariance_draws,
+    law_shocks,
+    shifted_variances,
+    stationary,
+)
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class MarginalDraws:
+    """One asset's parameters and last variances, a row a draw; no rows where the parameters were given.
+
+    Attributes
+    ----------
+    origin : the marginal of the estimates. names : of the columns.
+    values : (n, k). last_variances : (n, q). findings : how they were drawn.
+    """
+
+    origin: Marginal
+    names: tuple[str, ...]
+    values: FloatArray | None
+    last_variances: FloatArray
+    findings: tuple[Finding, ...]
+
+    def marginal(self, draw: int) -> Marginal:
+        """The marginal with the parameters and the state of one draw, as if they had been given."""
+        origin = self.origin
+        if self.values is None:
+            return origin
+        params = dict(zip(self.names, self.values[draw].tolist(), strict=True))
+        moved = origin.mu - params.get("mu", 0.0)
+        return replace(
+            origin,
+            params=params,
+            std_errors={},
+            last_residuals=tuple(value + moved for value in origin.last_residuals),
+            last_variances=tuple(self.last_variances[draw].tolist()),
+            n_obs=0,
+            loglikelihood=None,
+            findings=(*origin.findings, *self.findings),
+            uncertainty=None,
+        )
+
+
+def draw_marginals(model: MarketModel, n: int, rng: np.random.Generator) -> tuple[MarginalDraws, ...]:
+    """Draws of every asset's parameters; see `collatrisk.simulation.draw_models`."""
+    normals = _NormalsByName(model, n, rng)
+    streams = rng.spawn(len(model.marginals))
+    return tuple(
+        _draw_one(marginal, normals.of(place, Coordinates(marginal.spec).names), stream)
+        for place, (marginal, stream) in enumerate(zip(model.marginals, streams, strict=True))
+    )
+
+
+def draw_dependence(fit: DependenceFit, rng: np.random.Generator) -> Iterator[DependenceFit]:
+    """Endless draws of a dependence within its estimation error; the same again where nothing was estimated."""
+    if fit.n_obs == 0 or isinstance(fit.spec, Independent) or len(fit.assets) < 2:
+        return repeat(fit)
+    return _dependences(fit, rng)
+
+
+def _dependences(fit: DependenceFit, rng: np.random.Generator) -> Iterator[DependenceFit]:
+    factor = correlation_factor(fit.correlation)
+    # Kendall's tau of a t copula scatters more than a normal correlation: 1.3 to 1.8 times the variance at nu = 4, 1.2
+    # to 1.3 at nu = 30, measured for correlations of 0 to 0.85.
+    inflation = 1.0 if fit.nu is None else 1.15 + 2.0 / fit.nu
+    size = max(round(fit.n_obs / inflation), len(fit.assets) + 1)
+    while True:
+        sample = rng.standard_normal((size, len(fit.assets))) @ factor.T
+        moments = sample.T @ sample
+        unit = np.sqrt(np.maximum(np.diag(moments), 1e-300))
+        drawn = fit.correlation + (1.0 - fit.shrinkage) * (moments / np.outer(unit, unit) - fit.correlation)
+        drawn = 0.5 * (drawn + drawn.T)
+        np.fill_diagonal(drawn, 1.0)
+        nu = fit.nu if fit.nu is None else _drawn_nu(fit.nu, fit.nu_std_error, float(rng.standard_normal()))
+        yield replace(fit, correlation=drawn, nu=nu, nu_std_error=None, loglikelihood=None, n_obs=0)
+
+
+def _drawn_nu(nu: float, error: float | None, normal: float) -> float:
+    """nu by a normal law of log(nu - 2), within the bounds of the estimation; held where it has no error."""
+    if error is None or nu <= 2.0:
+        return nu
+    drawn = 2.0 + (nu - 2.0) * math.exp(min(max(normal * error / (nu - 2.0), -20.0), 20.0))
+    return min(max(drawn, NU_BOUNDS[0]), NU_BOUNDS[1])
+
+
+class _NormalsByName:
+    """Standard normals for each parameter name, correlated between the assets as their estimation errors are."""
+
+    def __init__(self, model: MarketModel, n: int, rng: np.random.Generator) -> None:
+        names = sorted({name for marginal in model.marginals for name in Coordinates(marginal.spec).names})
+        correlation = model.dependence.correlation
+        squared = correlation_factor(np.asarray(correlation**2))  # a correlation too, by Schur's product theorem
+        plain = correlation_factor(correlation)
+        draws = rng.standard_normal((n, len(names), len(model.assets)))
+        self._normals = {
+            name: draws[:, place, :] @ (plain if name == "mu" else squared).T for place, name in enumerate(names)
+        }
+        self._n = n
+
+    def of(self, asset: int, names: tuple[str, ...]) -> FloatArray:
+        """(n, k) for one asset's parameters."""
+        columns = [self._normals[name][:, asset] for name in names]
+        return np.column_stack(columns) if columns else np.empty((self._n, 0))
+
+
+def _draw_one(marginal: Marginal, normals: FloatArray, rng: np.random.Generator) -> MarginalDraws:
+    n = normals.shape[0]
+    coordinates = Coordinates(marginal.spec)
+    last = np.array(marginal.last_variances, dtype=np.float64)
+    if marginal.n_obs == 0:
+        text = "the parameters were given, not fitted: they are taken as known"
+        given = Finding("parameters-given", "info", marginal.asset, text)
+        return MarginalDraws(marginal, coordinates.names, None, np.tile(last, (n, 1)), (given,))
+    theta = as_vector(marginal.spec, marginal.params)
+    known, notes = marginal.uncertainty, list[Finding]()
+    values = None if known is None else covariance_draws(coordinates, theta, known, normals)
+    if values is None and known is None:
+        values = _uncorrelated(marginal, coordinates, theta, normals, notes)
+    if values is None:
+        values = _bootstrapped(marginal, coordinates, n, rng, notes)
+    state = np.tile(last, (n, 1)) if known is None else shifted_variances(theta, values, known, last)
+    return MarginalDraws(marginal, coordinates.names, values, state, tuple(notes))
+
+
+def _uncorrelated(
+    marginal: Marginal, coordinates: Coordinates, theta: FloatArray, normals: FloatArray, notes: list[Finding]
+) -> FloatArray | None:
+    """By the standard errors alone, where refits of simulated histories would take minutes."""
+    from collatrisk.volatility.bootstrap import is_fast
+
+    if is_fast(marginal.spec) or any(name not in marginal.std_errors for name in coordinates.names):
+        return None
+    errors = np.array([marginal.std_errors[name] for name in coordinates.names])
+    alone = ParameterUncertainty(coordinates.names, np.diag(errors**2), np.zeros((0, theta.size)))
+    values = covariance_draws(coordinates, theta, alone, normals)
+    if values is not None:
+        text = "the model was saved without covariances: robust standard errors as if they were not correlated are used"
+        notes.append(Finding("parameters-uncorrelated", "warning", marginal.asset, f"{text}; fit the model again"))
+    return values
+
+
+def _bootstrapped(
+    marginal: Marginal, coordinates: Coordinates, n: int, rng: np.random.Generator, notes: list[Finding]
+) -> FloatArray:
+    """Refits of histories simulated from the marginal itself, of its own length."""
+    from collatrisk.volatility.bootstrap import bootstrap_params, simulate_returns
+
+    long_run = marginal.long_run_volatility**2
+    start = long_run if math.isfinite(long_run) else marginal.next_variance
+
+    def simulate(count: int) -> FloatArray:
+        shocks = law_shocks(marginal.dist, marginal.nu, marginal.lam, (marginal.n_obs, count), rng)
+        return simulate_returns(marginal.mu, marginal.coefficients, shocks, start)
+
+    values, failed = bootstrap_params(marginal.spec, "mean_square", simulate, n)
+    values, pulled = stationary(coordinates, values)
+    law = "innovations of the fitted law"
+    notes.append(bootstrap_finding(marginal.asset, marginal.uncertainty, law, n, failed, pulled))
+    return values

@@ -1,0 +1,140 @@
+"""How uncertain estimated parameters are, small enough to be kept with them: `ParameterUncertainty`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from collatrisk.base.validation import Problems
+from collatrisk.volatility.distributions import Array
+
+if TYPE_CHECKING:
+    from collatrisk.volatility.fit import VolatilityFit
+
+_REMEDY = "take it from a fit"
+_KEYS = ("names", "covariance", "state_slopes")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ParameterUncertainty:
+    """The robust covariance of estimated parameters, and how the last variances lean on the parameters.
+
+    With other parameters the filter would have ended in another variance; the slopes say in which, to first order,
+    where the returns themselves are no longer at hand.
+
+    Attributes
+    ----------
+    names : the parameters, in the order of rows and columns.
+    covariance : float64 (k, k), symmetric, positive semi-definite, in the units of the parameters; None where a
+        parameter on a bound has left the fit without one.
+    state_slopes : float64 (lags, k), d log h / d parameter of each of the last conditional variances, oldest first;
+        zero rows where the state is given and not filtered.
+
+    Raises
+    ------
+    InputError : with all broken rules at once.
+    """
+
+    names: tuple[str, ...]
+    covariance: Array | None
+    state_slopes: Array
+
+    def __post_init__(self) -> None:
+        size = len(self.names)
+        object.__setattr__(self, "names", tuple(map(str, self.names)))
+        problems = Problems("ParameterUncertainty")
+        slopes = self._matrix(problems, "state_slopes")
+        problems.check(slopes.shape[1:] == (size,), "state_slopes", slopes.shape, f"must have {size} columns", _REMEDY)
+        if self.covariance is not None:
+            covariance = self._matrix(problems, "covariance")
+            rule = f"must be ({size}, {size}), symmetric, without negative eigenvalues"
+            fair = covariance.shape == (size, size) and _is_covariance(covariance)
+            problems.check(fair, "covariance", covariance.tolist(), rule, _REMEDY)
+        problems.raise_if_any()
+
+    def _matrix(self, problems: Problems, name: str) -> Array:
+        """The attribute as a frozen matrix; records a problem unless it is finite."""
+        try:
+            values = np.array(getattr(self, name), dtype=np.float64, order="C")
+        except (TypeError, ValueError):
+            problems.add(name, getattr(self, name), "must be rows of numbers of one length", _REMEDY)
+            problems.raise_if_any()
+        if values.size == 0 and values.ndim != 2:
+            values = np.zeros((0, len(self.names)))
+        problems.check(bool(np.isfinite(values).all()), name, values.tolist(), "must be finite", _REMEDY)
+        values.setflags(write=False)
+        object.__setattr__(self, name, values)
+        return values
+
+    def scaled(self, factor: float) -> ParameterUncertainty:
+        """Of the process with every standard deviation times `factor`: omega takes its square, the rest stays."""
+        units = np.array([factor**2 if name == "omega" else 1.0 for name in self.names])
+        covariance = None if self.covariance is None else self.covariance * np.outer(units, units)
+        return replace(self, covariance=covariance, state_slopes=self.state_slopes / units[None, :])
+
+    def with_given_state(self) -> ParameterUncertainty:
+        """The same where the state is set by hand, so that no estimate moves it."""
+        return replace(self, state_slopes=np.zeros_like(self.state_slopes))
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready dictionary."""
+        return {
+            "names": list(self.names),
+            "covariance": None if self.covariance is None else self.covariance.tolist(),
+            "state_slopes": self.state_slopes.tolist(),
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> ParameterUncertainty:
+        """The inverse of `to_dict`."""
+        problems = Problems("ParameterUncertainty")
+        problems.known("key", data, _KEYS)
+        for key in _KEYS:
+            problems.check(key in data, key, "nothing", "is missing", _REMEDY)
+        problems.raise_if_any()
+        return cls(tuple(data["names"]), data["covariance"], data["state_slopes"])
+
+    def __eq__(self, other: object) -> bool:
+        return self.to_dict() == other.to_dict() if isinstance(other, ParameterUncertainty) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((self.names, self.state_slopes.tobytes()))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A plain pickle would give back writeable arrays.
+        return ParameterUncertainty.from_dict, (self.to_dict(),)
+
+
+def uncertainty_of(fit: VolatilityFit) -> ParameterUncertainty:
+    """What a fit knows of its own uncertainty; without a covariance where a parameter lies on a bound."""
+    from collatrisk.volatility.coordinates import as_vector
+    from collatrisk.volatility.likelihood import Likelihood
+
+    theta = as_vector(fit.spec, fit.params)
+    likelihood = Likelihood(fitted_returns(fit), fit.spec, fit.presample)
+    filtered = likelihood.filter(theta)
+    lags = len(fit.last_variances)
+    slopes = np.zeros((lags, theta.size))
+    if lags:
+        derivatives = likelihood.variance_derivatives(theta, filtered)
+        slopes[:, : derivatives.shape[0]] = (derivatives[:, -lags:] / filtered.variances[-lags:]).T
+    known = bool(np.isfinite(fit.covariance).all())
+    return ParameterUncertainty(likelihood.names, fit.covariance if known else None, slopes)
+
+
+def fitted_returns(fit: VolatilityFit) -> Array:
+    """The returns that a fit was given, from its residuals: exact to rounding."""
+    mean = fit.params.get("mu", 0.0)
+    return np.ascontiguousarray(mean + fit.std_resid * fit.conditional_volatility)
+
+
+def _is_covariance(values: Array) -> bool:
+    if values.size == 0 or not np.isfinite(values).all():
+        return True  # what is not finite has been named already
+    unit = np.sqrt(np.maximum(np.diag(values), 1e-300))
+    scaled = values / np.outer(unit, unit)
+    fair = bool(np.allclose(scaled, scaled.T, rtol=0.0, atol=1e-9))
+    return fair and float(np.linalg.eigvalsh(scaled)[0]) > -1e-8 * values.shape[0]
