@@ -139,7 +139,18 @@ def liquidate(
     InputError : the account is healthy; or the call would leave less than `min_leftover` on one side and not zero.
     """
     money = {"other_debt_value": (other_debt_value, AMOUNT), "other_collateral_value": (other_collateral_value, AMOUNT)}
-    check(_TITLE, {**money, "health_factor": (health_factor, AMOUNT), "debt_to_cover": (debt_to_cover, LIMIT)})
+    amounts = {"debt": (debt, POSITIVE), "collateral": (collateral, POSITIVE)}
+    prices = {"debt_price": (debt_price, POSITIVE), "collateral_price": (collateral_price, POSITIVE)}
+    check(
+        _TITLE,
+        {
+            **amounts,
+            **prices,
+            **money,
+            "health_factor": (health_factor, AMOUNT),
+            "debt_to_cover": (debt_to_cover, LIMIT),
+        },
+    )
     if not liquidatable(health_factor):
         refuse(_TITLE, "health_factor", health_factor, "is not below 1: the account is healthy", "leave it alone")
     debt_value, collateral_value = debt * debt_price, collateral * collateral_price
@@ -147,8 +158,15 @@ def liquidate(
     most = debt if share == 1.0 else min(debt, share * (debt_value + other_debt_value) / debt_price)
     repay = min(most, debt_to_cover)
     whole = math.floor(repay) if integer else repay
-    prices = {"debt_price": debt_price, "collateral_price": collateral_price}
-    done = seize(debt, collateral, repay=whole, **prices, terms=terms, integer=integer)
+    done = seize(
+        debt,
+        collateral,
+        repay=whole,
+        debt_price=debt_price,
+        collateral_price=collateral_price,
+        terms=terms,
+        integer=integer,
+    )
     left = done.debt_left * debt_price, done.collateral_left * collateral_price
     if not leftovers_allowed(*left, terms):
         rule = f"debt of {left[0]:g} and collateral of {left[1]:g} would be left: both must be 0 or >= min_leftover"

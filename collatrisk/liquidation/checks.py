@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sized
 from typing import NamedTuple, NoReturn
 
 from collatrisk.base.validation import Problems
@@ -60,6 +60,18 @@ def check(title: str, rules: Mapping[str, tuple[object, Range]]) -> None:
 def check_fields(owner: object, rules: Mapping[str, Range]) -> None:
     """`check` for the fields of a frozen dataclass."""
     check(type(owner).__name__, {name: (getattr(owner, name), allowed) for name, allowed in rules.items()})
+
+
+def check_lengths(title: str, **columns: Sized) -> None:
+    """Refuse columns of unequal length.
+
+    Raises
+    ------
+    InputError : with the length of each.
+    """
+    lengths = {name: len(column) for name, column in columns.items()}
+    if len(set(lengths.values())) > 1:
+        refuse(title, ", ".join(lengths), tuple(lengths.values()), "must be equally long", "give one of each a row")
 
 
 def refuse(title: str, name: str, value: object, rule: str, remedy: str) -> NoReturn:

@@ -19,6 +19,7 @@ from collatrisk.liquidation.checks import (
     SHARE,
     check,
     check_fields,
+    check_lengths,
     refuse,
 )
 from collatrisk.liquidation.seizure import Seizure
@@ -100,6 +101,7 @@ class CompoundV3Terms:
 
 def v3_liquidatable(debt: float, values: Sequence[float], factors: Sequence[float]) -> bool:
     """Whether ``sum(value * liquidate factor) < debt``: strictly, so debt without collateral is, no debt is not."""
+    check_lengths(_V3, values=values, factors=factors)
     return math.fsum(value * factor for value, factor in zip(values, factors, strict=True)) < debt
 
 
@@ -130,6 +132,7 @@ def v3_absorb(debt: float, values: Sequence[float], liquidation_factors: Sequenc
     ----------
     debt : > 0, base units. values, liquidation_factors : one each a collateral; values in the base asset.
     """
+    check_lengths(_V3, values=values, liquidation_factors=liquidation_factors)
     parts = {f"values[{i}]": (value, AMOUNT) for i, value in enumerate(values)}
     shares = {f"liquidation_factors[{i}]": (share, SHARE) for i, share in enumerate(liquidation_factors)}
     check(_V3, {"debt": (debt, POSITIVE), **parts, **shares})

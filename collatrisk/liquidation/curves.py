@@ -36,7 +36,7 @@ class LinearDecrease:
     def price(self, top: float, elapsed_s: float) -> float:
         """The price `elapsed_s` >= 0 seconds after the start at `top`."""
         _elapsed(elapsed_s)
-        return top * (self.tau_s - elapsed_s) / self.tau_s if elapsed_s < self.tau_s else 0.0
+        return top * ((self.tau_s - elapsed_s) / self.tau_s) if elapsed_s < self.tau_s else 0.0
 
     def time_to(self, share: float) -> float:
         """The first second at which ``price <= share * top``."""

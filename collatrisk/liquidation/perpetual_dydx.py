@@ -23,6 +23,7 @@ from collatrisk.liquidation.checks import (
     Range,
     check,
     check_fields,
+    check_lengths,
     refuse,
 )
 
@@ -160,6 +161,7 @@ def compare_severity(net_a: float, requirement_a: float, net_b: float, requireme
 
 def severity_order(net_collateral: Sequence[float], requirements: Sequence[float]) -> list[int]:
     """Indices of accounts from the riskiest to the safest; equal ones keep their order."""
+    check_lengths(_TITLE, net_collateral=net_collateral, requirements=requirements)
     pairs = list(zip(net_collateral, requirements, strict=True))
 
     def riskier_first(a: int, b: int) -> int:
