@@ -152,7 +152,8 @@ class NaiveMargin:
             if impact == 0:
                 value = target
             elif slope > 0 and slope**2 >= 2 * impact * target:
-                value = (slope - math.sqrt(slope**2 - 2 * impact * target)) / impact
+                # the smaller root of impact / 2 v^2 - slope v + target = 0, in the form that does not cancel
+                value = 2 * target / (slope + math.sqrt(slope**2 - 2 * impact * target))
             proceeds = target
             if value >= left:
                 value = left

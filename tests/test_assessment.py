@@ -72,7 +72,7 @@ def test_several_accounts_share_the_paths(prices: pd.DataFrame) -> None:
 
 
 def test_what_cannot_be_assessed_is_refused(prices: pd.DataFrame) -> None:
-    with pytest.raises(cr.InputError, match="must be a Loan or an Account"):
+    with pytest.raises(cr.InputError, match="must be Loan or Account"):
         cr.assess(prices, [0.6], say=None)  # type: ignore[list-item]
     unknown = cr.Loan(cr.Mix({"SP50": 1.0}), collateral_value=1.0, ltv=0.5)
     with pytest.raises(cr.InputError, match="did you mean 'SP500'"):

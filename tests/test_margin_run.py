@@ -201,7 +201,7 @@ def message(call) -> str:
 def test_errors_say_name_rule_and_remedy(streamed):
     assert "did you mean 'ETH'" in message(lambda: run_margin(PLAN, Account({"EHT": 1.0}, {"USD": 1}), TERMS))
     assert "did you mean 'ETH'" in message(lambda: run_margin(PLAN, Loan({"EHT": 1.0}, 1, 0.5), TERMS))
-    assert "at least one account" in message(lambda: run_margin(PLAN, [], TERMS))
+    assert "must hold at least one" in message(lambda: run_margin(PLAN, [], TERMS))
     assert "must be Terms" in message(lambda: run_margin(PLAN, LOANS, [TERMS, 3]))
     assert "one for each of 2 accounts" in message(lambda: run_margin(PLAN, LOANS, [TERMS] * 3))
     other = Account({"ETH": 1.0}, {"EUR": 1.0}, currency="EUR")
