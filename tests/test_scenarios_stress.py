@@ -215,5 +215,5 @@ def test_bad_calls_are_refused_at_once() -> None:
     with pytest.raises(InputError, match="did you mean '2022-05'") as error:
         stress(loan(), ["2022-5", "nothing-like-it"])
     assert len(error.value.problems) == 2
-    with pytest.raises(InputError, match="must be an Account or a Loan"):
+    with pytest.raises(InputError, match="must be Account or Loan"):
         stress(["ETH"])  # type: ignore[list-item]
