@@ -90,7 +90,7 @@ def v2_seize(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def v3_quote(given: dict[str, Any]) -> dict[str, Any]:
-    terms = compound.CompoundV3Terms(given["liquidation_factor"], given["store_front_price_factor"])
+    terms = compound.CompoundV3Terms(given["liquidation_factor"], given["store_front_price_factor"], 1.0)
     prices = {"price_asset": given["price_asset"], "price_base": given["price_base"]}
     return {"collateral": compound.v3_quote(given["base_amount"], **prices, discount=terms.discount)}
 

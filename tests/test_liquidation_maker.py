@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from liquidation_vectors import cases, compare, refused
 
-from collatrisk.liquidation import bark as dog
+from collatrisk.liquidation import auction_book as dog
 from collatrisk.liquidation.curves import ExponentialDecrease, LinearDecrease, StairstepExponentialDecrease
 from collatrisk.liquidation.dutch import DutchAuction
 from collatrisk.liquidation.dutch_terms import DutchTerms

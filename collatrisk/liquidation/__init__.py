@@ -1,5 +1,30 @@
-"""Liquidation at a fixed bonus with linear price impact: arithmetic as pure functions, and terms as arrays."""
+"""Liquidation: rules of sales and of venues as data, their arithmetic as pure functions, and terms as arrays.
 
+Modules by venue: `aave_v3`, `aave_v4`, `compound`, `morpho`, `euler`, `liquity`, `perpetual_dydx`, `perpetual_gmx` and
+`perpetual_synthetix`.
+"""
+
+from collatrisk.liquidation import (
+    aave_v3,
+    aave_v4,
+    compound,
+    euler,
+    liquity,
+    morpho,
+    perpetual_dydx,
+    perpetual_gmx,
+    perpetual_synthetix,
+)
+from collatrisk.liquidation.auction_book import AuctionBook, Bark, bark
+from collatrisk.liquidation.curves import (
+    ExponentialDecrease,
+    LinearDecrease,
+    PriceCurve,
+    StairstepExponentialDecrease,
+)
+from collatrisk.liquidation.dutch import DutchAuction, Purchase, Reset
+from collatrisk.liquidation.dutch_terms import DutchTerms
+from collatrisk.liquidation.english import EnglishTerms
 from collatrisk.liquidation.fixed_bonus import Sale, health_after, one_round, raises_health, spiral_ltv
 from collatrisk.liquidation.impact import (
     constant_product,
@@ -8,19 +33,53 @@ from collatrisk.liquidation.impact import (
     mixed_impact,
     square_root_impact,
 )
+from collatrisk.liquidation.pool import StabilityPool
+from collatrisk.liquidation.presets import load_venue, parse_venue, venue_names
+from collatrisk.liquidation.redistribution import TroveBook
 from collatrisk.liquidation.rules import RuleArrays, rule_arrays
+from collatrisk.liquidation.seizure import Seizure
+from collatrisk.liquidation.venue import Venue, VenueValue
 
 __all__ = [
+    "AuctionBook",
+    "Bark",
+    "DutchAuction",
+    "DutchTerms",
+    "EnglishTerms",
+    "ExponentialDecrease",
+    "LinearDecrease",
+    "PriceCurve",
+    "Purchase",
+    "Reset",
     "RuleArrays",
     "Sale",
+    "Seizure",
+    "StabilityPool",
+    "StairstepExponentialDecrease",
+    "TroveBook",
+    "Venue",
+    "VenueValue",
+    "aave_v3",
+    "aave_v4",
+    "bark",
+    "compound",
     "constant_product",
+    "euler",
     "health_after",
     "linear_proceeds",
     "linear_value",
+    "liquity",
+    "load_venue",
     "mixed_impact",
+    "morpho",
     "one_round",
+    "parse_venue",
+    "perpetual_dydx",
+    "perpetual_gmx",
+    "perpetual_synthetix",
     "raises_health",
     "rule_arrays",
     "spiral_ltv",
     "square_root_impact",
+    "venue_names",
 ]

@@ -56,10 +56,10 @@ class AaveV4Terms:
     max_bonus: float
     target_health: float
     collateral_factor: float
-    bonus_factor: float = 1.0
-    health_for_max_bonus: float = 0.0
-    fee_rate: float = 0.0
-    dust_value: float = 0.0
+    bonus_factor: float
+    health_for_max_bonus: float
+    fee_rate: float
+    dust_value: float
 
     def __post_init__(self) -> None:
         problems = Problems("AaveV4Terms")

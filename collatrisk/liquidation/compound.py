@@ -87,7 +87,7 @@ class CompoundV3Terms:
 
     liquidation_factor: float
     store_front_factor: float
-    liquidate_factor: float = 1.0
+    liquidate_factor: float
 
     def __post_init__(self) -> None:
         names = ("liquidation_factor", "store_front_factor", "liquidate_factor")

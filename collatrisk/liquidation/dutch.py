@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from collatrisk.liquidation.checks import AMOUNT, POSITIVE, check, refuse
+from collatrisk.liquidation.dutch_sizes import purchase_size
 from collatrisk.liquidation.dutch_terms import DutchTerms
 
 _TITLE = "DutchAuction"
@@ -33,24 +34,6 @@ class Reset:
 
     reward: float
     auction: DutchAuction
-
-
-def purchase_size(lot: float, tab: float, price: float, smallest_rest: float, amount: float) -> tuple[float, float]:
-    """Units sold and money paid when a buyer asks for `amount` at `price`; (-1, -1) if no partial purchase is allowed.
-
-    Nobody pays more than `tab`; a purchase that would leave less than `smallest_rest` to be raised while collateral
-    remains is cut so as to leave exactly that, and refused if `tab` is not above it.
-    """
-    units = min(lot, amount)
-    paid = units * price
-    if paid > tab:
-        return min(tab / price, units), tab
-    if paid < tab and units < lot and tab - paid < smallest_rest:
-        if tab <= smallest_rest:
-            return -1.0, -1.0
-        paid = tab - smallest_rest
-        return min(paid / price, units), paid
-    return units, paid
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from collatrisk.collateral.frozen import FrozenMap
 from collatrisk.liquidation.checks import AMOUNT, POSITIVE, POSITIVE_SHARE, check, refuse
 from collatrisk.liquidation.dutch import DutchAuction
+from collatrisk.liquidation.dutch_sizes import bark_size
 from collatrisk.liquidation.dutch_terms import DutchTerms
 
 _TITLE = "bark"
@@ -56,18 +57,6 @@ class Bark:
     debt_left: float
     reward: float
     book: AuctionBook
-
-
-def bark_size(debt: float, room: float, penalty: float, dust: float) -> float:
-    """The debt that goes to auction; -1 if the part that fits into `room` would itself be dust.
-
-    ``min(debt, room / (1 + penalty))``, but all of it if the rest would be below `dust` (a rest of exactly `dust` may
-    stay). `room` is then exceeded by less than ``dust * (1 + penalty)``.
-    """
-    part = min(debt, room / (1.0 + penalty))
-    if part == debt or debt - part < dust:
-        return debt
-    return part if part >= dust else -1.0
 
 
 def bark(
