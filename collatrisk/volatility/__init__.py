@@ -4,7 +4,11 @@ from collatrisk.volatility.covariance import ParameterUncertainty
 from collatrisk.volatility.fit import VolatilityFit, fit_volatility
 from collatrisk.volatility.forecast import variance_forecast
 from collatrisk.volatility.panel import PanelFit, fit_panel
+from collatrisk.volatility.ranges import RangeVariance, range_variance
 from collatrisk.volatility.rolling import RollingFit, rolling_fit
+from collatrisk.volatility.scores import diebold_mariano, fissler_ziegel, qlike
+from collatrisk.volatility.selected import VolatilitySelection
+from collatrisk.volatility.selection import select_volatility
 from collatrisk.volatility.specs import (
     ConstantVolatility,
     Ewma,
@@ -24,14 +28,21 @@ __all__ = [
     "PanelFit",
     "ParameterDraws",
     "ParameterUncertainty",
+    "RangeVariance",
     "RollingFit",
     "VolatilityFit",
+    "VolatilitySelection",
     "VolatilitySpec",
+    "diebold_mariano",
     "draw_params",
+    "fissler_ziegel",
     "fit_panel",
     "fit_volatility",
     "garch_coefficients",
+    "qlike",
+    "range_variance",
     "rolling_fit",
+    "select_volatility",
     "spec_from_dict",
     "variance_forecast",
 ]

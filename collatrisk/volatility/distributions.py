@@ -120,6 +120,34 @@ def second_moment_below_zero(dist: str, nu: float = math.inf, lam: float = 0.0) 
     return float(total / b**2)
 
 
+def tail_mean(dist: str, p: float, nu: float = math.inf, lam: float = 0.0) -> float:
+    """E[Z | Z <= q] with q the p-quantile, in closed form: minus the expected shortfall of a unit-variance return.
+
+    Normal: ``-phi(q) / p``. The unit-variance t has ``int_{-inf}^q z f = -f(q) (nu - 2 + q^2) / (nu - 1)``; Hansen's
+    law is two halves of it, stretched and shifted.
+
+    Parameters
+    ----------
+    p : probability in (0, 1).
+    """
+    check_law(dist, nu, lam)
+    problems = Problems("tail_mean")
+    problems.number("p", p, low=0, high=1, open_low=True, open_high=True, remedy="0.01 for the worst 1 %")
+    problems.raise_if_any()
+    quantile = float(ppf(dist, p, nu, lam))
+    if _is_normal(dist, nu):
+        return -math.exp(-0.5 * quantile**2) / (math.sqrt(2.0 * math.pi) * p)
+    lam = lam if dist == "skewt" else 0.0
+    a, b, _ = (float(value) for value in _hansen(nu, lam))
+    y = a + b * quantile
+    side = 1.0 - lam if y < 0.0 else 1.0 + lam
+    w = y / side
+    beyond = side**2 * (nu - 2.0 + w * w) / (nu - 1.0) * math.exp(float(log_density(w, nu, 0.0)))
+    # E[Y 1(Y <= y)]: from the left half alone, or from E[Y] = a less what lies above.
+    below = -beyond if y < 0.0 else a - beyond
+    return (below / p - a) / b
+
+
 def log_density(z: Array | float, nu: Any, lam: Any) -> Any:
     """log f(z) of Hansen's law (lam = 0: the unit-variance t), also for complex nu and lam.
 
