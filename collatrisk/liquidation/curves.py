@@ -87,7 +87,7 @@ class StairstepExponentialDecrease:
             steps -= 1
         while self.cut**steps > share:  # ... or too early
             steps += 1
-        return steps * self.step_s
+        return float(steps * self.step_s)
 
     def continuous_time_to(self, share: float) -> float:
         """The same with the stairs smoothed: ``step * ln(share) / ln(cut)``."""
