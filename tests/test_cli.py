@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from collatrisk import __version__
-from collatrisk.cli import running
+from collatrisk.cli import running, talk
 from collatrisk.cli.app import app
 from collatrisk.cli.resources import CRYPTO_CALIBRATION, calibration, index_prices
 from collatrisk.simulation import MarketModel
@@ -224,7 +224,41 @@ def test_stress_applies_the_catalogue(study: Path, tmp_path: Path) -> None:
     assert {row["application"] for row in rows} == {"shock", "model"}
     assert table.is_file()
     assert "did you mean 'h-crypto-50'?" in call("stress", study, "--scenario", "h-crypto-5").stderr
+    assert "--list` shows them" in call("stress", study, "--scenario", "zzz").stderr.replace("\n", " ")
     assert call("stress").exit_code == 2
+    assert call("stress", study, "--out", tmp_path / "no folder" / "s.csv").exit_code == 2
+
+
+def test_a_stress_table_is_safe_to_open_in_a_spreadsheet(study: Path, tmp_path: Path) -> None:
+    study.write_text(
+        STUDY.replace("<b>ETH</b> [red]x", "=1+1").replace("terms.standard", "terms.'@t'"), encoding="utf-8"
+    )
+    table = tmp_path / "stress.csv"
+    assert call("stress", study, "--scenario", "h-crypto-50", "--out", table).exit_code == 0
+    rows = pd.read_csv(table)
+    assert set(rows["book"]) == {"'=1+1"}
+    assert set(rows["terms"]) == {"'@t"}
+
+
+def test_a_terminal_is_shown_control_characters_and_does_not_obey_them(study: Path) -> None:
+    study.write_text(
+        STUDY.replace("[red]x", "\\u001b[31m").replace("terms.standard", 'terms."a\\u0007"'), encoding="utf-8"
+    )
+    done = call("validate", study)
+    assert done.exit_code == 2
+    assert done.stderr.count("control characters") == 2
+    assert talk.printable("a\x1b[31m\x07\n\tb") == "a\\x1b[31m\\x07\n\tb"
+    assert not set(done.stderr) & {"\x1b", "\x07"}
+
+
+def test_many_failures_are_counted(study: Path, tmp_path: Path) -> None:
+    bad = "".join(f'\n[[mixes]]\nname = "{"b" * 90}{i}"\nweights = {{ ETC = 1.0 }}\n' for i in range(9))
+    study.write_text(STUDY + bad, encoding="utf-8")
+    done = call("run", study, "--out", tmp_path / "out")
+    assert done.exit_code == 4
+    assert done.stderr.count("failed: ") == 8
+    assert f"failed: haircut, {'b' * 45}...: " in done.stderr
+    assert "more: tables/failures.csv has them all" in done.stderr
 
 
 def test_schema_prints_a_json_schema() -> None:

@@ -8,6 +8,7 @@ import re
 import xml.etree.ElementTree as ET
 from html.parser import HTMLParser
 from pathlib import Path
+from unicodedata import category
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from hypothesis import given, strategies as st
 from collatrisk.report import render_html, text as words, write_report
 from collatrisk.report.charts.common import spread
 from collatrisk.report.charts.heat_map import heat_map
+from collatrisk.report.files import write_csv
 from collatrisk.study.result import COLUMNS, StudyResult, table
 
 EVIL = ("<script>alert(1)</script>", "=cmd|' /C calc'!A0", "$\\frac{1}{2}$ & Söhne", "]]>--><b>")
@@ -149,6 +151,27 @@ def test_names_cannot_break_out_of_the_page(evil: StudyResult) -> None:
     drawn = "".join("".join(chart.itertext()) for chart in svgs(page))
     assert "<script>alert(1)" in drawn
     assert "$\\frac{1}{2}$ & S" in drawn
+
+
+def test_names_in_any_script_are_drawn_and_control_characters_are_not() -> None:
+    from dataclasses import replace
+
+    result = study_example.result(("\u65e5\u672c\u8a9e", "\u0645\u0632\u064a\u062c", "c", "d"))
+    page = render_html(replace(result, run=study_example.run_info(command="bell\x07 \x00\x1b[31m")))
+    check(page)
+    assert "\u65e5\u672c\u8a9e" in "".join("".join(chart.itertext()) for chart in svgs(page))
+    assert not any(category(letter) == "Cc" for letter in page if letter not in "\n\t")
+    assert "bell\ufffd \ufffd\ufffd[31m" in page
+
+
+@pytest.mark.parametrize("kind", ["str", object])
+def test_a_table_of_any_kind_of_text_holds_no_formula(kind: object, tmp_path: Path) -> None:
+    import pandas as pd
+
+    frame = pd.DataFrame({"=name": pd.Series(["=1+1", "-2+3", "plain"], dtype=kind), "x": [1.0, -2.0, 3.0]})  # type: ignore[call-overload]
+    write_csv(frame, tmp_path / "t.csv")
+    rows = list(csv.reader((tmp_path / "t.csv").read_text(encoding="utf-8").splitlines()))
+    assert rows == [["'=name", "x"], ["'=1+1", "1.0"], ["'-2+3", "-2.0"], ["plain", "3.0"]]
 
 
 def test_names_cannot_become_formulas_or_scripts_in_files(evil: StudyResult, tmp_path: Path) -> None:

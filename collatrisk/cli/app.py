@@ -102,8 +102,8 @@ def validate(study: StudyPath, json: Json = False) -> None:
     from collatrisk.cli.running import validate as check
 
     body = check(study)
-    books, sheets = len(body["books"]), len(body["terms"])
-    talk.say(f"{study}: in order ({books} books, {sheets} term sheets, assets {', '.join(body['assets'])})", "green")
+    counts = f"{talk.counted(len(body['books']), 'book')}, {talk.counted(len(body['terms']), 'term sheet')}"
+    talk.say(f"{study}: in order ({counts}, assets {', '.join(body['assets'])})", "green")
     talk.findings([Finding.from_dict(one) for one in body["findings"]])
     if json:
         talk.json_out(body)

@@ -8,6 +8,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from collatrisk.study import Study, StudyResult
 
 CELLS = ".cells"
+_MOST_FAILURES = 8
+_LONGEST_NAME = 48
 _RATINGS = {"within": "within limits", "borderline": "borderline", "breach": "BREACH", "failed": "FAILED"}
 
 
@@ -51,7 +54,7 @@ def run_and_report(study: Study, out: Path, workers: int | None) -> StudyResult:
     _usable_folder(out)
     count = workers_or_default(workers)
     start = time.perf_counter()
-    talk.say(f"{study.headline}: {study.n_paths:,} paths, {count} worker{'' if count == 1 else 's'}")
+    talk.say(f"{study.headline}: {study.n_paths:,} paths, {talk.counted(count, 'worker')}")
     with talk.progress(study.name) as report, ThreadPoolExecutor(count) as executor:
         result = run_study(study, executor=executor, progress=report, cells_dir=out / CELLS, command=_command())
     files = write_report(result, out)
@@ -122,12 +125,7 @@ def stress_file(path: Path, scenarios: tuple[str, ...], workers: int | None) -> 
     known = list(load_catalogue())
     unknown = [name for name in scenarios if name not in known]
     if unknown:
-        from collatrisk.base.validation import did_you_mean
-
-        rule = "is not in the catalogue"
-        raise InputError(
-            "Scenarios", [Problem("--scenario", repr(name), rule, did_you_mean(name, known)) for name in unknown]
-        )
+        raise InputError("Scenarios", [_unknown_scenario(name, known) for name in unknown])
     if scenarios:
         study = replace(study, stress=replace(study.stress, scenarios=scenarios))
     with talk.progress("stress tests") as report, ThreadPoolExecutor(workers_or_default(workers)) as executor:
@@ -145,9 +143,22 @@ def summary(result: StudyResult) -> None:
         rating = _RATINGS.get(row["rating"], row["rating"])
         rows.append([row["book"], row["terms"], rating, *(numbers if row["status"] == "ok" else [""] * len(names))])
     talk.table(result.study.headline, heads, rows)
-    for row in result.failures.to_dict("records"):
-        where = ", ".join(row[name] for name in ("cell", "book", "terms", "scenario") if row[name])
+    failures = result.failures.to_dict("records")
+    for row in failures[:_MOST_FAILURES]:
+        where = ", ".join(_short(row[name]) for name in ("cell", "book", "terms", "scenario") if row[name])
         talk.error(f"  failed: {where}: {row['reason']}")
+    if len(failures) > _MOST_FAILURES:
+        talk.error(f"  and {len(failures) - _MOST_FAILURES} more: tables/failures.csv has them all")
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 3] + "..."
+
+
+def _unknown_scenario(name: str, known: list[str]) -> Problem:
+    meant = get_close_matches(name, known, n=1)
+    remedy = f"did you mean {meant[0]!r}?" if meant else "`collatrisk stress --list` shows them"
+    return Problem("--scenario", repr(name), "is not in the catalogue", remedy)
 
 
 def _percent(value: float, decimals: int) -> str:

@@ -36,6 +36,8 @@ def stress_study(
     """
     problems = Problems("collatrisk stress")
     problems.check(study is not None, "STUDY.TOML", None, "is required", "name a study file, or say --list")
+    there = out is None or out.parent.is_dir()
+    problems.check(there, "--out", str(out), "is in a folder that does not exist", "make the folder")
     problems.raise_if_any()
     assert study is not None
     from collatrisk.cli.running import stress_file
@@ -45,7 +47,7 @@ def stress_study(
     talk.table("Stress tests", _HEADS, [_line(row) for row in shown])
     silent = len(rows) - len(shown)
     if silent:
-        talk.say(f"{silent} cells say nothing about these assets: --json or --out shows why")
+        talk.say(f"Of {len(rows)} cells, {silent} say nothing about these assets: --json or --out shows why")
     if out is not None:
         import pandas as pd
 

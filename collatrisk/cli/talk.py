@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from unicodedata import category
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -57,7 +58,19 @@ def console() -> Console:
 
 def say(text: str, style: str = "") -> None:
     """A line to the person at the terminal."""
-    console().print(text, style=style or None, markup=False)
+    console().print(printable(text), style=style or None, markup=False)
+
+
+def printable(text: str) -> str:
+    """Text that a terminal shows and does not obey: control characters, which data may hold, are written out."""
+    return "".join(
+        repr(letter)[1:-1] if category(letter) == "Cc" and letter not in "\n\t" else letter for letter in text
+    )
+
+
+def counted(count: int, noun: str) -> str:
+    """``1 book``, ``2 books``."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def error(text: str) -> None:
@@ -68,7 +81,7 @@ def error(text: str) -> None:
 def refusal(problem: CollatriskError) -> None:
     """An error of the library with every problem on its own lines."""
     count = len(problem.problems)
-    error(f"{problem.title}: {count} problem{'' if count == 1 else 's'}" if count else problem.title)
+    error(f"{problem.title}: {counted(count, 'problem')}" if count else problem.title)
     for one in problem.problems:
         say(f"  {one.name} = {one.value}: {one.rule}; {one.remedy}")
 
@@ -80,7 +93,7 @@ def findings(found: Sequence[Finding]) -> None:
             say(f"  {one.severity}: {one.subject}: {one.message}", "red" if one.severity == "error" else "yellow")
     notes = sum(one.severity == "info" for one in found)
     if notes:
-        say(f"  and {notes} note{'' if notes == 1 else 's'}: see the report")
+        say(f"  and {counted(notes, 'note')}: see the report")
 
 
 def json_out(body: Any) -> None:
@@ -101,11 +114,11 @@ def table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> No
     from rich.table import Table
     from rich.text import Text
 
-    shown = Table(title=Text(title), title_justify="left", header_style="bold", box=SIMPLE_HEAD)
+    shown = Table(title=Text(printable(title)), title_justify="left", header_style="bold", box=SIMPLE_HEAD)
     for i, head in enumerate(heads):
         shown.add_column(Text(head), justify="left" if i < 2 else "right")
     for row in rows:
-        shown.add_row(*(Text(cell) for cell in row))
+        shown.add_row(*(Text(printable(cell)) for cell in row))
     console().print(shown)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from difflib import get_close_matches
 from typing import Any, Literal, cast
 
 from collatrisk.base.findings import Finding
 from collatrisk.base.tables import html_table
-from collatrisk.base.validation import Problems, did_you_mean
+from collatrisk.base.validation import Problems
 from collatrisk.collateral.frozen import FrozenMap, checked_map
 
 Uncured = Literal["hold", "liquidate"]
@@ -105,8 +106,8 @@ class Terms:
             if ANY_ASSET in rule:
                 return rule[ANY_ASSET]
             problems = Problems("Terms")
-            remedy = did_you_mean(asset, tuple(rule))
-            remedy = f"name it, or give '*' for all others ({remedy})"
+            meant = get_close_matches(asset, rule, n=1)
+            remedy = "name it, or give '*' for all others" + (f"; did you mean {meant[0]!r}?" if meant else "")
             problems.add("liquidation_threshold", asset, "has no threshold for this asset", remedy)
             problems.raise_if_any()
         return 1.0 if asset == currency else float(cast(float, rule))

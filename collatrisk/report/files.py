@@ -52,7 +52,8 @@ def write_csv(frame: pd.DataFrame, path: Path) -> None:
     """A table as CSV (UTF-8, full precision); text that a spreadsheet would execute is made harmless."""
     safe = frame.rename(columns=lambda name: neutralise_formula(str(name)))
     for column in safe.columns:
-        if safe[column].dtype == object:
+        # Whatever kind of column pandas makes of text: objects, or its own strings.
+        if any(isinstance(value, str) for value in safe[column]):
             safe[column] = [neutralise_formula(value) if isinstance(value, str) else value for value in safe[column]]
     safe.to_csv(path, index=False, lineterminator="\n", encoding="utf-8")
 

@@ -21,10 +21,13 @@ if TYPE_CHECKING:
 
     from collatrisk.study.result import StudyResult
 
+_UNPRINTABLE = dict.fromkeys((*range(9), 11, 12, *range(14, 32), *range(127, 160)), "\ufffd")
+"""Control characters, which a name may hold and neither HTML nor SVG may."""
+
 
 def render_html(result: StudyResult) -> str:
     """The whole report as one HTML page that needs nothing else: no network, no script, no other file."""
-    return _template().render(
+    page = _template().render(
         title=result.study.headline,
         subtitle="Collateral stress test: margin calls, liquidations, haircuts and thresholds",
         status=STATUSES[result.status],
@@ -33,6 +36,7 @@ def render_html(result: StudyResult) -> str:
         style=files("collatrisk.report").joinpath("templates/style.css").read_text(encoding="utf-8"),
         version=result.run.version,
     )
+    return page.translate(_UNPRINTABLE)
 
 
 def sections(result: StudyResult) -> tuple[Section, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Callable
 from html import escape
 from io import StringIO
@@ -70,7 +71,9 @@ def draw(name: str, title: str, description: str, size: tuple[float, float], pai
     from matplotlib.figure import Figure
 
     buffer = StringIO()
-    with rc_context({**_SETTINGS, "svg.hashsalt": name}):
+    with rc_context({**_SETTINGS, "svg.hashsalt": name}), warnings.catch_warnings():
+        # Text stays text: the reader's own fonts draw the scripts that matplotlib's font lacks.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
         figure = Figure(figsize=size, layout="constrained")
         FigureCanvasSVG(figure)
         paint(figure)
