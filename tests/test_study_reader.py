@@ -166,6 +166,16 @@ def test_names_must_be_unique_and_horizons_within_the_paths(folder: Path) -> Non
     assert "sizing.mpor_days" in problems(folder, GOOD + "\n[sizing]\nmpor_days = 12\n")
 
 
+def test_one_study_has_one_currency_and_names_of_one_line(folder: Path) -> None:
+    owed = "debts = { USD = 8.0 }"
+    assert "share one currency" in problems(folder, GOOD.replace(owed, f"{owed}\ncurrency = 'EUR'"))["mixes.currency"]
+    found = problems(
+        folder, GOOD.replace('name = "own"', 'name = "a\\u001b[31m"').replace("[terms.standard]", '[terms."x\\ny"]')
+    )
+    assert "control characters" in found["mixes[1].name"]
+    assert "control characters" in found["terms.x\ny"]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "path", "says"),
     [

@@ -171,6 +171,21 @@ def test_progress_grows_to_the_end() -> None:
     assert done == sorted(done)
 
 
+def test_progress_counts_cells_of_an_earlier_run_as_done(tmp_path: Path) -> None:
+    shares: list[dict[str, float]] = []
+    for _ in range(2):
+        seen: dict[str, float] = {}
+
+        def report(what: str, done: float, total: float, seen: dict[str, float] = seen) -> None:
+            seen.setdefault(what, done / total)
+
+        run_study(replace(STUDY, n_paths=2048), progress=report, cells_dir=tmp_path)
+        shares.append(seen)
+    first, again = shares
+    for step in ("margin calls, late", "stress tests, late"):
+        assert again[step] == pytest.approx(first[step])
+
+
 def test_an_account_that_owes_a_volatile_asset_has_probabilities_but_no_loan_to_value_limit() -> None:
     short = Book("short", Account({"USD": 100.0}, {"ETH": 75.0}))
     study = replace(STUDY, books=(short,), terms={"standard": TERMS["standard"]}, stress=StressPlan(()))

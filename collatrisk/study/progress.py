@@ -37,16 +37,20 @@ class Meter:
         self._tell(label)
 
     @contextmanager
-    def step(self, label: str) -> Iterator[dict[str, Any]]:
-        """Time a step; the caller may write ``cells`` and ``resumed`` into the row."""
+    def step(self, label: str, weight: float) -> Iterator[dict[str, Any]]:
+        """Time a step; the caller may write ``cells`` and ``resumed`` into the row.
+
+        At its end all of its weight is done: cells of an earlier run need no pass, and those that fail need another.
+        """
         row: dict[str, Any] = {"step": label, "seconds": 0.0, "cells": 0, "resumed": 0}
-        start = time.perf_counter()
+        start, until = time.perf_counter(), self.done + weight
         self._tell(label)
         try:
             yield row
         finally:
             row["seconds"] = time.perf_counter() - start
             self.timings.append(row)
+            self.done = until
 
     def _tell(self, label: str) -> None:
         if self._report is not None:

@@ -26,8 +26,9 @@ from collatrisk.study.study import Study
 if TYPE_CHECKING:
     import pandas as pd
 
-_FIT, _PASS, _MARGIN, _THRESHOLD, _SCENARIO, _FAN = 2.0, 1.0, 2.0, 12.0, 1.0, 0.5
+_FIT, _PASS, _MARGIN, _THRESHOLD, _SCENARIO, _FAN = 8.0, 1.0, 1.0, 0.5, 1.0, 0.5
 """Rough weights of the passes, for the estimate of the time that is left."""
+_DISTRIBUTIONS = 3 * _PASS + _FAN
 
 Rows = list[dict[str, Any]]
 
@@ -62,10 +63,9 @@ def run_study(
     clock = time.perf_counter()
     store = CellStore(None if cells_dir is None else Path(cells_dir))
     meter = Meter(progress, _total(study))
-    with meter.step("market: read and fit") as row:
+    with meter.step("market: read and fit", _FIT) as row:
         market = load_market(study.market, store)
         row |= {"cells": 1, "resumed": int(market.resumed)}
-        meter.skip("market", _FIT)
     context = _context(study, market, store, meter, executor)
     gathered = _Gathered(context)
     gathered.distributions()
@@ -82,9 +82,9 @@ def run_study(
 def run_stress(study: Study, *, executor: Executor | None = None, progress: Report | None = None) -> pd.DataFrame:
     """Only the stress tests of a study: the table `stress` of its result, the cells that failed among its rows."""
     store = CellStore(None)
-    meter = Meter(progress, _FIT + len(study.terms) * 30.0 * _SCENARIO)
-    market = load_market(study.market, store)
-    meter.skip("market", _FIT)
+    meter = Meter(progress, _FIT + len(study.terms) * len(scenario_names(study)) * _SCENARIO)
+    with meter.step("market: read and fit", _FIT):
+        market = load_market(study.market, store)
     gathered = _Gathered(_context(study, market, store, meter, executor))
     for name, terms in study.terms.items():
         gathered.stress(name, terms)
@@ -93,12 +93,12 @@ def run_stress(study: Study, *, executor: Executor | None = None, progress: Repo
 
 
 def _total(study: Study) -> float:
-    books, sheets = len(study.books), len(study.terms)
-    per_terms = _MARGIN + 2 * _PASS + _THRESHOLD * books
-    scenarios = 0.0 if not study.stress.scenarios else 30.0 * _SCENARIO
-    if study.stress.scenarios and study.stress.scenarios != ("all",):
-        scenarios = len(study.stress.scenarios) * _SCENARIO
-    return _FIT + 3 * _PASS + _FAN + sheets * (per_terms + scenarios)
+    per_terms = _MARGIN + _PASS + _sizing(study) + len(scenario_names(study)) * _SCENARIO
+    return _FIT + _DISTRIBUTIONS + len(study.terms) * per_terms
+
+
+def _sizing(study: Study) -> float:
+    return _PASS + _THRESHOLD * len(study.books)
 
 
 def _context(study: Study, market: LoadedMarket, store: CellStore, meter: Meter, executor: Executor | None) -> Context:
@@ -147,7 +147,7 @@ class _Gathered:
         """Haircuts, losses and fans: they do not depend on the terms."""
         context, sizing = self.context, self.context.study.sizing
         names = [book.name for book in context.study.books]
-        with context.meter.step("haircuts, losses and fans") as row:
+        with context.meter.step("haircuts, losses and fans", _DISTRIBUTIONS) as row:
             cuts, losses = haircut_cells(context, 2 * _PASS), loss_cells(context, _PASS)
             fans = fan_cells(context, _FAN)
             _count(row, [*cuts, *losses, *fans])
@@ -168,11 +168,11 @@ class _Gathered:
         """Everything about one term sheet but the stress tests."""
         context = self.context
         books = context.study.books
-        with context.meter.step(f"margin calls, {name}") as row:
+        with context.meter.step(f"margin calls, {name}", _MARGIN + _PASS) as row:
             margins = margin_cells(context, name, terms, _MARGIN)
             surface = surface_cells(context, name, terms, _PASS)
             _count(row, [*margins, *surface])
-        with context.meter.step(f"sizing, {name}") as row:
+        with context.meter.step(f"sizing, {name}", _sizing(context.study)) as row:
             limits = ltv_cells(context, name, terms, _PASS)
             thresholds = [
                 threshold_cell(context, book, name, terms, _THRESHOLD) if margin.body is not None else Solved({})
@@ -195,10 +195,10 @@ class _Gathered:
     def stress(self, name: str, terms: Terms) -> None:
         """Every scenario under one term sheet."""
         context = self.context
-        scenarios = scenario_names(context)
+        scenarios = scenario_names(context.study)
         if not scenarios:
             return
-        with context.meter.step(f"stress tests, {name}") as row:
+        with context.meter.step(f"stress tests, {name}", len(scenarios) * _SCENARIO) as row:
             solved = [scenario_cell(context, scenario, name, terms, _SCENARIO) for scenario in scenarios]
             _count(row, solved)
         for scenario, one in zip(scenarios, solved, strict=True):

@@ -8,14 +8,14 @@ from collatrisk.collateral import Terms
 from collatrisk.study.cells import Solved, solve
 from collatrisk.study.context import Context
 from collatrisk.study.stress_table import stress
-from collatrisk.study.study import spec_dict
+from collatrisk.study.study import Study, spec_dict
 
 _NOT_APPLICABLE = "not applicable"
 
 
-def scenario_names(context: Context) -> tuple[str, ...]:
+def scenario_names(study: Study) -> tuple[str, ...]:
     """The scenarios that the study asks for."""
-    asked = context.study.stress.scenarios
+    asked = study.stress.scenarios
     if asked != ("all",):
         return asked
     from collatrisk.scenarios import load_catalogue

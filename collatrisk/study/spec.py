@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -81,7 +82,7 @@ class Book:
 
     def __post_init__(self) -> None:
         problems = Problems(f"Book {self.name!r}")
-        problems.check(bool(self.name.strip()), "name", self.name, "must not be empty", "give it a name")
+        check_name(problems, "name", self.name)
         problems.raise_if_any()
 
     @classmethod
@@ -192,6 +193,21 @@ class StressPlan:
             "drop the repeated names",
         )
         problems.raise_if_any()
+
+
+def check_name(problems: Problems, name: str, value: object) -> None:
+    """A name is one line of text: no control characters, which terminals obey and markup forbids."""
+    if not isinstance(value, str):
+        problems.add(name, value, "must be text", "give it a name")
+        return
+    problems.check(bool(value.strip()), name, value, "must not be empty", "give it a name")
+    check_line(problems, name, value)
+
+
+def check_line(problems: Problems, name: str, value: str) -> None:
+    """Text without control characters."""
+    plain = not any(unicodedata.category(letter) == "Cc" for letter in value)
+    problems.check(plain, name, value, "must be one line without control characters", "take them out")
 
 
 def repeated(names: Sequence[str]) -> list[str]:

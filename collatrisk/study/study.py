@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from collatrisk.base.validation import Problems
 from collatrisk.market.clock import Clock
-from collatrisk.study.spec import Book, Grid, MarketPlan, Sizing, StressPlan, repeated
+from collatrisk.study.spec import Book, Grid, MarketPlan, Sizing, StressPlan, check_line, check_name, repeated
 
 if TYPE_CHECKING:
     from collatrisk.collateral import Terms
@@ -59,7 +59,9 @@ class Study:
         check_settings(problems, self)
         problems.check(len(self.books) > 0, "mixes", [], "at least one mix or account is needed", "add one")
         problems.check(len(self.terms) > 0, "terms", {}, "at least one term sheet is needed", "add [terms.standard]")
-        check_books(problems, [book.name for book in self.books])
+        check_books(problems, self.books)
+        for name in self.terms:
+            check_name(problems, "terms", name)
         check_horizons(problems, self.horizon_days, self.grid, self.sizing)
         problems.raise_if_any()
 
@@ -107,17 +109,21 @@ class Study:
 
 def check_settings(problems: Problems, settings: Any) -> None:
     """The rules of the [study] section, on anything that has its attributes."""
-    problems.check(bool(settings.name.strip()), "name", settings.name, "must not be empty", "give the study a name")
+    check_name(problems, "name", settings.name)
+    check_line(problems, "title", settings.title)
     problems.integer("seed", settings.seed, low=0, high=_MAX_SEED, remedy="give any whole number, such as 7")
     problems.integer("n_paths", settings.n_paths, low=2, remedy="give 10000 or more: a single path has no error")
     remedy = "give days of the clock, such as 30"
     problems.number("horizon_days", settings.horizon_days, low=0, open_low=True, remedy=remedy)
 
 
-def check_books(problems: Problems, names: list[str]) -> None:
-    """Names of books must be unique: they are the rows of every table."""
-    for name in repeated(names):
+def check_books(problems: Problems, books: Sequence[Book]) -> None:
+    """Names of books must be unique: they are the rows of every table. Prices are in one currency: so are the books."""
+    for name in repeated([book.name for book in books]):
         problems.add("name", name, "is used by more than one mix or account", "give each its own name")
+    currencies = list(dict.fromkeys(book.currency for book in books))
+    rule = "all mixes and accounts must share one currency, that of the prices"
+    problems.check(len(currencies) <= 1, "currency", currencies, rule, "make a study of each currency's own prices")
 
 
 def check_horizons(problems: Problems, horizon_days: float, grid: Grid, sizing: Sizing) -> None:

@@ -17,7 +17,7 @@ from collatrisk.collateral import Account, Loan, Mix, Terms
 from collatrisk.dependence.specs import spec_from_dict as dependence_from_dict
 from collatrisk.study.reader.problems import Location, shape_problems, toml_path
 from collatrisk.study.reader.schema import StudyFile
-from collatrisk.study.spec import Book, Grid, MarketPlan, Sizing, StressPlan
+from collatrisk.study.spec import Book, Grid, MarketPlan, Sizing, StressPlan, check_name
 from collatrisk.study.study import Study, check_books, check_horizons, check_settings
 from collatrisk.volatility.specs import spec_from_dict as volatility_from_dict
 
@@ -161,7 +161,7 @@ class _Reading:
         if not any(location[:1] in {("mixes",), ("accounts",)} for location in self.found):
             self.problems.check(len(books) > 0, "mixes", "(absent)", "at least one mix is needed", "add [[mixes]]")
         sound = [book for book in books if book is not None]
-        self.checked(("mixes",), lambda p: check_books(p, [book.name for book in sound]))
+        self.checked(("mixes",), lambda p: check_books(p, sound))
         return sound
 
     def mix_book(self, location: Location, body: dict[str, Any], loan: dict[str, Any]) -> Book | None:
@@ -187,6 +187,7 @@ class _Reading:
         if not tables and ("terms",) not in self.found:
             self.problems.add("terms", "{}", "at least one term sheet is needed", "add [terms.standard]")
         for name, body in tables.items():
+            self.checked(("terms",), lambda p, n=name: check_name(p, n, n))  # type: ignore[misc]
             if isinstance(body, dict):
                 given = {key: value for key, value in body.items() if value != {}}
                 sheet = self.built(("terms", name), Terms, **given)
