@@ -7,7 +7,6 @@ from dataclasses import dataclass
 INK = "#1c2733"
 MUTED = "#5b6876"
 RULE = "#d5dbe1"
-NAVY = "#16324f"
 LIMIT = "#8a2d0c"
 
 _SERIES = ("#0072b2", "#d55e00", "#009e73", "#b0598c", "#b8860b", "#3a9bd1", "#444444")

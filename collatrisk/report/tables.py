@@ -54,9 +54,3 @@ def _shown(name: str, value: Any, chances: bool) -> str:
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """A frame as a list of rows."""
     return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
-
-
-def facts_table(facts: Sequence[tuple[str, str]], caption: str = "") -> Table:
-    """Names and values, two columns."""
-    heads = (Column("", align="left"), Column("", align="left"))
-    return Table(heads, tuple((Cell(name), Cell(value)) for name, value in facts), caption, "facts")

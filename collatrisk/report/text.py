@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable
 
 THIN = "\u202f"
-DASH = "\u2013"
 MISSING = "n/a"
 _MOST_DECIMALS = 5
 
