@@ -17,8 +17,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 HERE = Path(__file__).resolve().parent
 
 
@@ -31,7 +29,9 @@ def main(wanted: list[str]) -> None:
     rows: list[Any] = []
     for name in chosen:
         sys.stderr.write(f"{name} ...\n")
+        begun = time.perf_counter()
         rows += importlib.import_module(name).run()
+        sys.stderr.write(f"{name} took {time.perf_counter() - begun:.0f} s\n")
     text = _page(rows, time.perf_counter() - start)
     if wanted:
         sys.stdout.write(text)
@@ -59,24 +59,29 @@ def _page(rows: list[Any], seconds: float) -> str:
     return "\n".join(head + [_line(row) for row in rows]) + "\n"
 
 
-def _line(row: Any) -> str:
-    """A row of the table from a `Row`, or from a mapping with the names of its fields and times as plain tuples."""
-    from common import Row, Times
-
-    def times(value: Any) -> Any:
-        return value if isinstance(value, Times) else Times(tuple(np.atleast_1d(value).tolist()))
-
-    found = row if isinstance(row, Row) else Row(**row)
-    ours = times(found.ours)
-    beside = {name: times(value).median for name, value in found.peers.items()}
+def _line(found: Any) -> str:
+    row = _as_row(found)
+    ours = row.ours
+    beside = {name: times.median for name, times in row.peers.items()}
     peers = "; ".join(f"{name} {_number(value)} ({value / ours.median:.1f}x)" for name, value in beside.items())
     under = ""
-    if found.floor is not None:
-        name, value = found.floor[0], times(found.floor[1]).median
+    if row.floor is not None:
+        name, value = row.floor[0], row.floor[1].median
         under = f"{name} {_number(value)} ({ours.median / value:.2f}x)"
     figures = " / ".join(_number(value) for value in (ours.low, ours.median, ours.high))
-    cells = (found.work, found.unit, figures, peers, under, found.target, found.note)
-    return "| " + " | ".join(cells) + " |"
+    return "| " + " | ".join((row.work, row.unit, figures, peers, under, row.target, row.note)) + " |"
+
+
+def _as_row(found: Any) -> Any:
+    """A `Row`, also from the mapping of milliseconds that a benchmark against arch alone returns."""
+    from common import Row, Times
+
+    if isinstance(found, Row):
+        return found
+    ours, arch = (Times(tuple(found[f"{who}{end}"] for end in ("min", "median", "max"))) for who in ("ms_", "arch_ms_"))
+    ratios = " / ".join(f"{found[f'ratio_{end}']:.0f}" for end in ("min", "median", "max"))
+    note = f"{found['repetitions']} repetitions; ratio min / median / max {ratios}"
+    return Row(f"{found['benchmark']}: {found['case']}", "ms a fit", ours, {"arch": arch}, note=note)
 
 
 def _number(value: float) -> str:
