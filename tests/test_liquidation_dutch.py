@@ -145,6 +145,12 @@ def test_a_lot_that_runs_out_leaves_bad_debt_and_frees_its_capacity() -> None:
         done.auction.redo(9, time_s=0)
 
 
+def test_dust_too_small_to_matter_leaves_nothing_behind() -> None:
+    auction = DutchAuction.start(DutchTerms(LinearDecrease(60), 2.0, dust=1e-30), collateral=1, debt=1, feed=1)
+    done = auction.take(1, 2, time_s=0).auction
+    assert (done.tab, done.returned, done.closed) == (0, 0.5, True)
+
+
 def test_a_price_of_zero_sells_all_or_nothing() -> None:
     terms = DutchTerms(LinearDecrease(10), 1.0, dust=50)
     auction = DutchAuction.start(terms, collateral=10, debt=100, feed=20)

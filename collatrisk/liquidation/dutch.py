@@ -136,12 +136,10 @@ class DutchAuction:
         if price > max_price:
             refuse(_TITLE, "max_price", max_price, f"is too low: the price is {price:g}", "wait, or bid more")
         rest = self.terms.smallest_rest
-        sold, paid = purchase_size(self.lot, self.tab, price, rest, amount)
+        sold, paid, tab = purchase_size(self.lot, self.tab, price, rest, amount)
         if sold < 0:
             rule = f"allows no partial purchase: {self.tab:g} are to be raised and no less than {rest:g} may stay"
             refuse(_TITLE, "amount", amount, rule, f"take {min(self.lot, self.tab / price if price else self.lot):g}")
-        cut = paid == self.tab - rest
-        tab = rest if cut and rest > 0 else self.tab - paid
         return self._after(sold, paid, price, tab)
 
     def _after(self, sold: float, paid: float, price: float, tab: float) -> Purchase:

@@ -16,19 +16,21 @@ def bark_size(debt: float, room: float, penalty: float, dust: float) -> float:
     return part if part >= dust else -1.0
 
 
-def purchase_size(lot: float, tab: float, price: float, smallest_rest: float, amount: float) -> tuple[float, float]:
-    """Units sold and money paid when a buyer asks for `amount` at `price`; (-1, -1) if no partial purchase is allowed.
+def purchase_size(
+    lot: float, tab: float, price: float, smallest_rest: float, amount: float
+) -> tuple[float, float, float]:
+    """Units sold, money paid and money still to raise when a buyer asks for `amount` at `price`.
 
     Nobody pays more than `tab`; a purchase that would leave less than `smallest_rest` to be raised while collateral
-    remains is cut so as to leave exactly that, and refused if `tab` is not above it.
+    remains is cut so as to leave exactly that, and is not allowed (-1 units) if `tab` is not above it.
     """
     units = min(lot, amount)
     paid = units * price
     if paid > tab:
-        return min(tab / price, units), tab
+        return min(tab / price, units), tab, 0.0
     if paid < tab and units < lot and tab - paid < smallest_rest:
         if tab <= smallest_rest:
-            return -1.0, -1.0
+            return -1.0, 0.0, tab
         paid = tab - smallest_rest
-        return min(paid / price, units), paid
-    return units, paid
+        return min(paid / price, units), paid, smallest_rest
+    return units, paid, tab - paid
