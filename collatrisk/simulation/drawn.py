@@ -118,7 +118,8 @@ class _NormalsByName:
         plain = correlation_factor(correlation)
         draws = rng.standard_normal((n, len(names), len(model.assets)))
         self._normals = {
-            name: draws[:, place, :] @ (plain if name == "mu" else squared).T for place, name in enumerate(names)
+            name: np.array([(plain if name == "mu" else squared) @ row for row in draws[:, place, :]])
+            for place, name in enumerate(names)
         }
         self._n = n
 
@@ -180,5 +181,5 @@ def _bootstrapped(
     values, failed = bootstrap_params(marginal.spec, "mean_square", simulate, n)
     values, pulled = stationary(coordinates, values)
     law = "innovations of the fitted law"
-    notes.append(bootstrap_finding(marginal.asset, marginal.uncertainty, law, n, failed, pulled))
+    notes.append(bootstrap_finding(marginal.asset, marginal.uncertainty, law, failed, pulled))
     return values

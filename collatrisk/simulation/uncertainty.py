@@ -42,7 +42,7 @@ def draw_models(model: MarketModel, n: int, seed: int = 0) -> Iterator[MarketMod
     Parameters
     ----------
     model : a fitted model.
-    n : models, >= 1. The models of a smaller n are the first ones of a larger.
+    n : models, >= 1. The models of a smaller n are the first ones of a larger (but for counts in their findings).
     seed : int in [0, 2**64).
 
     Yields

@@ -134,10 +134,10 @@ def draw_params(fit: VolatilityFit, n: int, rng: np.random.Generator) -> Paramet
     n = checked_draws("draw_params", n, rng)
     coordinates, theta = Coordinates(fit.spec), as_vector(fit.spec, fit.params)
     known = uncertainty_of(fit)
-    found = covariance_draws(coordinates, theta, known, rng.standard_normal((n, theta.size)))
     returns = fitted_returns(fit)
     findings: tuple[Finding, ...] = ()
-    if found is None:
+    # Asked without normals first, so that random numbers are used by one of the two ways alone.
+    if covariance_draws(coordinates, theta, known, np.empty((0, theta.size))) is None:
         shocks = standardised(fit.std_resid)
         start = float(np.mean((returns - fit.params.get("mu", 0.0)) ** 2))
 
@@ -147,9 +147,11 @@ def draw_params(fit: VolatilityFit, n: int, rng: np.random.Generator) -> Paramet
 
         values, failed = bootstrap_params(fit.spec, fit.presample, simulate, n)
         values, pulled = stationary(coordinates, values)
-        findings = (bootstrap_finding(fit.name, known, "resampled residuals", n, failed, pulled),)
+        findings = (bootstrap_finding(fit.name, known, "resampled residuals", failed, pulled),)
     else:
-        values = found
+        drawn = covariance_draws(coordinates, theta, known, rng.standard_normal((n, theta.size)))
+        assert drawn is not None
+        values = drawn
     residuals, variances = _filtered(returns, fit, values)
     method = "bootstrap" if findings else "covariance"
     return ParameterDraws(fit.spec, coordinates.names, _frozen(values), residuals, variances, method, findings)
@@ -175,8 +177,9 @@ def covariance_draws(
     unit = np.where(errors > 0.0, errors, 1.0)
     values, vectors = np.linalg.eigh(spread / np.outer(unit, unit))
     root = (vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T
-    free = coordinates.free(theta) + normals @ (root * unit[None, :])
-    return np.array([coordinates.params(row) for row in free])
+    factor, centre = root * unit[None, :], coordinates.free(theta)
+    # Row by row: the bits of a matrix product may depend on how many rows it has.
+    return np.array([coordinates.params(centre + row @ factor) for row in normals])
 
 
 def shifted_variances(theta: Array, values: Array, known: ParameterUncertainty, last: Array) -> Array:
@@ -184,7 +187,8 @@ def shifted_variances(theta: Array, values: Array, known: ParameterUncertainty, 
 
     Straight in the logarithm of the variance, and by a factor of at most 4, beyond which no straight line is believed.
     """
-    moves = np.clip((values - theta) @ known.state_slopes.T, -_LARGEST_SHIFT, _LARGEST_SHIFT)
+    straight = np.array([known.state_slopes @ (row - theta) for row in values])
+    moves = np.clip(straight, -_LARGEST_SHIFT, _LARGEST_SHIFT)
     return np.asarray(last * np.exp(moves), dtype=np.float64)
 
 
@@ -202,7 +206,7 @@ def stationary(coordinates: Coordinates, values: Array) -> tuple[Array, int]:
 
 
 def bootstrap_finding(
-    subject: str, known: ParameterUncertainty | None, shocks: str, n: int, failed: int, pulled: int
+    subject: str, known: ParameterUncertainty | None, shocks: str, failed: int, pulled: int
 ) -> Finding:
     """Why and how the draws were bootstrapped."""
     why = (
@@ -210,9 +214,9 @@ def bootstrap_finding(
         if known is None
         else "a parameter is on its bound, where the covariance is not defined"
         if known.covariance is None
-        else f"a parameter is nearer to its bound than {1.0 / _NEAR:.2g} standard errors, so that no normal law holds"
+        else f"a parameter or the persistence is within {1.0 / _NEAR:.2g} standard errors of its bound"
     )
-    text = f"{why}: the {n} draws are refits of histories simulated with {shocks} (bootstrap)"
+    text = f"{why}: the draws are refits of histories simulated with {shocks} (bootstrap)"
     text += f"; {failed} histories that could not be fitted were drawn again" if failed else ""
     text += f"; {pulled} refits of persistence 1 were brought down to 1 - {_LEAST_GAP:g}" if pulled else ""
     return Finding("parameters-bootstrapped", "info", subject, text)
