@@ -216,6 +216,8 @@ def test_english_bids_rise_to_the_tab_and_no_further(step, bids) -> None:
             best = bid
     assume(best > 0)
     assert not terms.accepts_bid(best, best, 500.0)
+    assert terms.accepts_offer(100.0, step * 100.0)
+    assert not terms.accepts_offer(100.0, step * 100.0 - 1e-6)
     assert terms.ends_at(0.0, 950.0) == 1000.0
     assert terms.ends_at(0.0, 20.0) == 120.0
     assert terms.ends_at(0.0, None) == 1000.0

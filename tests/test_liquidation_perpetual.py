@@ -198,6 +198,9 @@ def test_bankruptcy_quotes_are_rounded_up_and_only_for_reductions() -> None:
     account = dydx.PerpetualAccount(-4501, {"BTC": 0.3}, {"BTC": 50_000.0}, {"BTC": 0.1})
     exact = dydx.bankruptcy_quote(account, "BTC", -0.1)
     assert dydx.bankruptcy_quote(account, "BTC", -0.1, quantum=1.0) == pytest.approx(int(exact) + 1)
+    rounded = dydx.bankruptcy_quote(account, "BTC", -0.1, quantum=0.25)
+    assert rounded % 0.25 == 0
+    assert exact <= rounded < exact + 0.25
     with pytest.raises(InputError, match=r"size_delta = 0.1: must reduce the position of 0.3"):
         dydx.bankruptcy_quote(account, "BTC", 0.1)
     with pytest.raises(InputError, match=r"prices = \['ETH'\].*\n.*maintenance"):
@@ -230,6 +233,14 @@ def test_gmx_round_trips_never_pay(before, after, exponent) -> None:
     rule = {"positive_factor": 1e-9, "negative_factor": 2e-9, "exponent": exponent}
     there, back = gmx.price_impact(before, after, **rule), gmx.price_impact(after, before, **rule)
     assert there + back <= 1e-9 * (abs(there) + abs(back))
+
+
+def test_synthetix_adds_the_minimum_margin_and_takes_off_the_debt() -> None:
+    market = synthetix.SynthetixMarket(100, 2, 0.01, 0.5, 0.05, minimum_margin=7)
+    assert market.initial_margin(-1, 30_000) == pytest.approx(907)
+    assert market.maintenance_margin(-1, 30_000) == pytest.approx(457)
+    assert synthetix.available_margin(100, [5, -20], debt=30) == 55
+    assert not synthetix.liquidatable(457 + 1500, 457, 1500)
 
 
 def test_the_window_and_the_bounds_of_keepers() -> None:

@@ -89,6 +89,23 @@ def test_aave_v4_bonus_runs_straight_from_one_to_its_largest() -> None:
     assert aave_v4.bonus(0.9, V4) == aave_v4.bonus(0.2, V4) == 0.1
 
 
+def test_the_rest_of_an_account_counts_in_the_size() -> None:
+    terms = replace(V4, dust_value=0.0)
+    alone = aave_v4.liquidate(10_000, 20_000, health_factor=0.95, terms=terms)
+    beside = aave_v4.liquidate(10_000, 20_000, health_factor=0.95, other_debt_value=5000, terms=terms)
+    assert beside.repaid == pytest.approx(1.5 * alone.repaid)
+    half = {"health_factor": 0.96, "terms": V3}
+    assert aave_v3.liquidate(10_000, 20_000, **half).repaid == 5000
+    assert aave_v3.liquidate(10_000, 20_000, other_debt_value=6000, **half).repaid == 8000
+    assert aave_v3.liquidate(10_000, 20_000, other_debt_value=60_000, **half).repaid == 10_000
+    v1 = {"collateral_price": 1.0, "collateral_factor": 0.5, "terms": E1}
+    less = euler.v1_liquidate(100, 190, other_assets=1.0, **v1)
+    more = euler.v1_liquidate(100, 190, other_liabilities=1.0, **v1)
+    assert less.repaid < euler.v1_liquidate(100, 190, **v1).repaid < more.repaid
+    v2 = {"collateral_price": 1.0, "ltv": 0.5, "terms": euler.EulerV2Terms(0.2)}
+    assert euler.v2_liquidate(100, 190, other_adjusted=3, **v2).seized == pytest.approx(100 / 0.98)
+
+
 def test_aave_v4_leaves_no_dust() -> None:
     terms = replace(V4, dust_value=2000.0)
     near = {"health_factor": 0.98, "terms": terms}
