@@ -144,6 +144,17 @@ def test_the_clip_leaves_a_brownian_motion_and_a_real_crash_alone(bars: pd.DataF
     assert range_variance(crash, "garman_klass").findings == ()
 
 
+def test_a_print_of_nothing_in_a_real_crash_is_clipped_to_the_body() -> None:
+    """LINK on 2020-03-12: half the price lost by the close, and one print at 0.0001."""
+    calm = one_bar(4.0, 4.2, 3.9, 4.1)
+    crash = one_bar(3.8170, 3.8519, 0.0001, 1.9931)
+    found = range_variance(pd.concat([calm] * 25 + [crash], ignore_index=True), "parkinson")
+    assert found.findings[0].rows == ("25",)
+    body = math.log(3.8170 / 1.9931)
+    wanted = (math.log(3.8519 / 3.8170) + 2.0 * body) ** 2 / (4.0 * math.log(2.0))
+    assert found.variance.iloc[25] == pytest.approx(wanted, rel=1e-12)
+
+
 def test_a_flat_bar_is_named() -> None:
     flat = pd.concat([one_bar(100.0, 101.0, 99.0, 100.5), one_bar(100.5, 100.5, 100.5, 100.5)], ignore_index=True)
     found = range_variance(flat, "parkinson")

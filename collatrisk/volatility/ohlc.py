@@ -67,22 +67,24 @@ def checked_bars(ohlc: object) -> Bars:
 
 
 def clipped_bars(bars: Bars, most: float) -> tuple[Bars, tuple[Finding, ...]]:
-    """Bars whose wicks are at most `most` times what is usual, and a finding that names those that were longer.
+    """Bars without implausible wicks, and a finding that names those that were clipped.
 
-    The upper wick is ln(high / max(open, close)), the lower ln(min(open, close) / low). Usual is the larger of the
-    median log range of the 21 bars before and the bar's own body; a median of 0 clips nothing.
+    The upper wick is ln(high / max(open, close)), the lower ln(min(open, close) / low). Each may be `most` times the
+    median log range of the 21 bars before, or as long as the bar's own body if that is more; a median of 0 clips
+    nothing.
     """
     top, bottom = np.maximum(bars.body, 0.0), np.minimum(bars.body, 0.0)
-    usual = np.maximum(_usual_range(bars.up - bars.down), np.abs(bars.body))
-    limit = np.where(usual > 0.0, most * usual, np.inf)
+    usual = _usual_range(bars.up - bars.down)
+    limit = np.where(usual > 0.0, np.maximum(most * usual, np.abs(bars.body)), np.inf)
     up, down = np.minimum(bars.up, top + limit), np.maximum(bars.down, bottom - limit)
     rows = np.flatnonzero((up < bars.up) | (down > bars.down))
     if rows.size == 0:
         return bars, ()
     worst = float(np.max(np.maximum(bars.up - top, bottom - bars.down)[rows] / usual[rows]))
     text = (
-        f"{rows.size} bars had a wick of more than {most:g} times the usual range (the longest {worst:.3g} times) and "
-        "were clipped to it: bad prints or real spikes; look at them, or give max_wick=None"
+        f"{rows.size} bars had a wick longer than {most:g} times the usual range and than their body (the longest "
+        f"{worst:.3g} times the usual range) and were clipped to that: bad prints or real spikes; look at them, or "
+        "give max_wick=None"
     )
     shown = tuple(str(label) for label in bars.index[rows[:_SHOWN]])
     more = ("...",) if rows.size > _SHOWN else ()

@@ -89,9 +89,9 @@ def range_variance(
     overnight : add the squared log gap from the last close to the open, so that the whole time from close to close is
         covered: for markets that close. Yang-Zhang holds its own overnight part always.
     window : steps of Yang-Zhang, >= 2; ignored by the others.
-    max_wick : wicks longer than this many times what is usual are clipped to it; None clips nothing. What is usual is
-        the median log range of the 21 bars before (of the first 21 for these), or the bar's own body ln(close / open)
-        if that is larger: a real move has a body, a bad print has a wick. Each clipped bar is named in a finding.
+    max_wick : a wick may be that many times the median log range of the 21 bars before (of the first 21 for these), or
+        as long as the bar's own body |ln(close / open)| if that is more; a longer one is clipped to it. A real move has
+        a body, a bad print has a wick. Each clipped bar is named in a finding; None clips nothing.
 
     Returns
     -------
