@@ -82,11 +82,11 @@ def test_nothing_is_lost_or_made_in_the_pool(steps: list[tuple[str, Any, float]]
             pool = pool.offset(pool.total * who, amount)
             held = {name: value * (1 - who) for name, value in before.items()}
             gains = {name: gain + amount * before[name] / total for name, gain in gains.items()}
-    size = 1e-7 * (1 + math.fsum(amount for _, _, amount in steps))
+    size = 1e-9 * (1 + math.fsum(amount for _, _, amount in steps))
     for name in "ABC":
-        assert pool.value(name) == pytest.approx(held[name], rel=1e-6, abs=size)
+        assert pool.value(name) == pytest.approx(held[name], rel=1e-9, abs=size)
         assert pool.gain(name) + pool.paid.get(name, 0.0) == pytest.approx(gains[name], rel=1e-6, abs=size)
-    assert pool.total == pytest.approx(math.fsum(held.values()), rel=1e-6, abs=size)
+    assert pool.total == pytest.approx(math.fsum(held.values()), rel=1e-9, abs=size)
 
 
 def test_the_scale_rises_and_the_gain_is_still_whole() -> None:
@@ -101,6 +101,12 @@ def test_the_scale_rises_and_the_gain_is_still_whole() -> None:
     assert (emptied.epoch, emptied.total, emptied.value("B")) == (1, 0.0, 0.0)
     assert emptied.gain("A") + emptied.gain("B") == pytest.approx(31.0, rel=1e-9)
     assert emptied.deposit("C", 5.0).gain("C") == 0.0
+
+
+def test_a_small_gain_after_a_large_one_is_not_rounded_away() -> None:
+    pool = StabilityPool().deposit("A", 1.0).offset(0.999999, 32_768.0).deposit("B", 1014.0)
+    pool = pool.offset(pool.total * 0.1, 1.0)
+    assert pool.gain("B") == pytest.approx(1014.0 / (1014.0 + 1e-6), rel=1e-12)
 
 
 def test_what_a_pool_refuses() -> None:
@@ -162,6 +168,21 @@ def test_a_settlement_adds_up(collateral, debt, system_ratio, pool, ratio) -> No
         assert (collateral - done.claimable) * price == pytest.approx(1.1 * debt, rel=1e-9)
     else:
         assert done.claimable == 0
+
+
+def test_a_capped_offset_leaves_the_surplus_to_the_owner() -> None:
+    done = liquity.settle(12.0, 1000.0, price=100.0, system_ratio=1.4, pool=5000.0, terms=TERMS)
+    assert done.action == "capped offset"
+    assert (done.offset_debt, done.redistributed_debt, done.claimable) == (1000, 0, pytest.approx(1.0))
+    assert done.to_caller == pytest.approx(0.055)
+    assert done.offset_collateral == pytest.approx(11 - 0.055)
+
+
+def test_a_pool_that_covers_a_part_leaves_the_rest_to_the_others() -> None:
+    done = liquity.settle(10.5, 1000.0, price=100.0, system_ratio=2.0, pool=400.0, terms=TERMS)
+    assert (done.offset_debt, done.redistributed_debt) == (400, 600)
+    assert done.offset_collateral == pytest.approx(0.4 * 10.5 * 0.995)
+    assert done.redistributed_collateral == pytest.approx(0.6 * 10.5 * 0.995)
 
 
 def test_terms_that_contradict_each_other() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from types import MappingProxyType
 from typing import Final
 
@@ -19,6 +20,7 @@ from collatrisk.liquidation.checks import AMOUNT, POSITIVE, check, refuse
 _TITLE = "StabilityPool"
 SCALE: Final = 1e9
 """When the product falls below ``1 / SCALE`` it is multiplied by SCALE and the scale counter rises."""
+_NOTHING: Final = Fraction(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +29,7 @@ class Deposit:
 
     amount: float
     product: float
-    total: float
+    total: Fraction
     scale: int
     epoch: int
 
@@ -40,14 +42,15 @@ class StabilityPool:
     ----------
     total : debt tokens in the pool. product, scale, epoch : the running product; the epoch rises when the pool is
         emptied.
-    sums : the running sum of each (epoch, scale). deposits : by name. paid : collateral paid out so far, by name.
+    sums : the running sum of each (epoch, scale), exact: a
+        deposit gains a small difference of large sums. deposits : by name. paid : collateral paid out so far, by name.
     """
 
     total: float = 0.0
     product: float = 1.0
     scale: int = 0
     epoch: int = 0
-    sums: Mapping[tuple[int, int], float] = field(default_factory=dict)
+    sums: Mapping[tuple[int, int], Fraction] = field(default_factory=dict)
     deposits: Mapping[str, Deposit] = field(default_factory=dict)
     paid: Mapping[str, float] = field(default_factory=dict)
 
@@ -72,7 +75,7 @@ class StabilityPool:
         if made is None:
             return 0.0
         parts = [
-            (total - (made.total if scale == made.scale else 0.0)) / SCALE ** (scale - made.scale)
+            float(total - (made.total if scale == made.scale else 0)) / SCALE ** (scale - made.scale)
             for (epoch, scale), total in self.sums.items()
             if epoch == made.epoch and scale >= made.scale
         ]
@@ -114,10 +117,10 @@ class StabilityPool:
         if debt == 0.0:
             return self if collateral == 0.0 else _gift(collateral)
         key = self.epoch, self.scale
-        sums = {**self.sums, key: self.sums.get(key, 0.0) + collateral * self.product / self.total}
+        sums = {**self.sums, key: self.sums.get(key, _NOTHING) + Fraction(collateral * self.product / self.total)}
         if debt == self.total:
             return replace(self, total=0.0, product=1.0, scale=0, epoch=self.epoch + 1, sums=sums)
-        product, scale = self.product * (1.0 - debt / self.total), self.scale
+        product, scale = self.product * ((self.total - debt) / self.total), self.scale
         while product < 1.0 / SCALE:
             product, scale = product * SCALE, scale + 1
         return replace(self, total=self.total - debt, product=product, scale=scale, sums=sums)
@@ -126,7 +129,7 @@ class StabilityPool:
         paid = {**self.paid, name: self.paid.get(name, 0.0) + self.gain(name)}
         deposits = {key: made for key, made in self.deposits.items() if key != name}
         if amount > 0:
-            start = self.sums.get((self.epoch, self.scale), 0.0)
+            start = self.sums.get((self.epoch, self.scale), _NOTHING)
             deposits[name] = Deposit(amount, self.product, start, self.scale, self.epoch)
         return replace(self, total=max(total, 0.0) if deposits else 0.0, deposits=deposits, paid=paid)
 
