@@ -47,6 +47,10 @@ if TYPE_CHECKING:
         fit_dependence as fit_dependence,
         nearest_correlation as nearest_correlation,
     )
+    from collatrisk.liquidation import (
+        load_venue as load_venue,
+        venue_names as venue_names,
+    )
     from collatrisk.margining import (
         Outcomes as Outcomes,
         run_margin as run_margin,
@@ -90,7 +94,9 @@ if TYPE_CHECKING:
         PathPlan as PathPlan,
         PathSource as PathSource,
         PricePaths as PricePaths,
+        draw_models as draw_models,
         fit_market as fit_market,
+        parameter_uncertainty as parameter_uncertainty,
         simulate as simulate,
         stress_model as stress_model,
     )
@@ -114,13 +120,22 @@ if TYPE_CHECKING:
         PanelFit as PanelFit,
         RollingFit as RollingFit,
         VolatilityFit as VolatilityFit,
+        VolatilitySelection as VolatilitySelection,
         fit_panel as fit_panel,
         fit_volatility as fit_volatility,
+        range_variance as range_variance,
         rolling_fit as rolling_fit,
+        select_volatility as select_volatility,
     )
 
 _HOME: dict[str, tuple[str, ...]] = {
-    "base.errors": ("CollatriskError", "DataError", "FitError", "InputError", "Problem"),
+    "base.errors": (
+        "CollatriskError",
+        "DataError",
+        "FitError",
+        "InputError",
+        "Problem",
+    ),
     "base.findings": ("Finding",),
     "market": (
         "Clock",
@@ -142,7 +157,15 @@ _HOME: dict[str, tuple[str, ...]] = {
         "probability",
         "value_at_risk",
     ),
-    "collateral": ("Account", "Loan", "Mix", "Terms", "health_factor", "loan_to_value", "margin_ratio"),
+    "collateral": (
+        "Account",
+        "Loan",
+        "Mix",
+        "Terms",
+        "health_factor",
+        "loan_to_value",
+        "margin_ratio",
+    ),
     "volatility": (
         "ConstantVolatility",
         "Ewma",
@@ -150,9 +173,12 @@ _HOME: dict[str, tuple[str, ...]] = {
         "PanelFit",
         "RollingFit",
         "VolatilityFit",
+        "VolatilitySelection",
         "fit_panel",
         "fit_volatility",
+        "range_variance",
         "rolling_fit",
+        "select_volatility",
     ),
     "dependence": (
         "DependenceFit",
@@ -171,16 +197,45 @@ _HOME: dict[str, tuple[str, ...]] = {
         "PathPlan",
         "PathSource",
         "PricePaths",
+        "draw_models",
         "fit_market",
+        "parameter_uncertainty",
         "simulate",
         "stress_model",
     ),
-    "scenarios": ("Scenario", "ScenarioPaths", "load_catalogue", "load_scenario", "replay"),
-    "margining": ("Outcomes", "run_margin"),
-    "sizing": ("compare_mixes", "haircut", "liquidation_threshold", "max_ltv"),
-    "study": ("Study", "StudyResult", "load_study", "run_study", "stress"),
+    "scenarios": (
+        "Scenario",
+        "ScenarioPaths",
+        "load_catalogue",
+        "load_scenario",
+        "replay",
+    ),
+    "liquidation": (
+        "load_venue",
+        "venue_names",
+    ),
+    "margining": (
+        "Outcomes",
+        "run_margin",
+    ),
+    "sizing": (
+        "compare_mixes",
+        "haircut",
+        "liquidation_threshold",
+        "max_ltv",
+    ),
+    "study": (
+        "Study",
+        "StudyResult",
+        "load_study",
+        "run_study",
+        "stress",
+    ),
     "report": ("write_report",),
-    "assessment": ("Assessment", "assess"),
+    "assessment": (
+        "Assessment",
+        "assess",
+    ),
 }
 _MODULE_OF = {name: f"collatrisk.{module}" for module, names in _HOME.items() for name in names}
 
