@@ -97,6 +97,8 @@ def test_a_run_writes_its_report_and_answers_in_json(study: Path, tmp_path: Path
     assert "<b>ETH</b> [red]x" in done.stderr
     for name in ("report.html", "report.json", "tables/executive.csv"):
         assert (out / name).is_file()
+    row = body["executive"][0]
+    assert f"{100 * row['call_probability_low']:.2f}-{100 * row['call_probability_high']:.2f}" in done.stderr
     again = call("run", study, "--out", out)
     assert "cells from an earlier run" in again.stderr
     assert again.stdout == ""

@@ -19,6 +19,8 @@ from collatrisk.report import render_html, text as words, write_report
 from collatrisk.report.charts.common import spread
 from collatrisk.report.charts.heat_map import heat_map
 from collatrisk.report.files import write_csv
+from collatrisk.report.sections.stress import _chance, _mean
+from collatrisk.report.view import Cell
 from collatrisk.study.result import COLUMNS, StudyResult, table
 
 EVIL = ("<script>alert(1)</script>", "=cmd|' /C calc'!A0", "$\\frac{1}{2}$ & Söhne", "]]>--><b>")
@@ -139,6 +141,16 @@ def test_a_failed_cell_is_a_row_with_its_reason(page: str) -> None:
 def test_none_seen_is_printed_with_its_upper_limit(page: str) -> None:
     assert "none seen" in page
     assert words.percent_estimate(0.0, 0.0, 7.4e-5, 2e-5) == ("none seen", "at most 0.0074\u202f%")
+
+
+def test_simulated_stress_numbers_have_intervals_and_certain_ones_have_none() -> None:
+    shown = {"margin_called": 0.25, "margin_called_low": 0.24, "margin_called_high": 0.26}
+    assert _chance(shown, "margin_called") == Cell("25.0\u202f%", "24.0 to 26.0")
+    assert _chance({**shown, "margin_called_high": 0.24}, "margin_called") == Cell("25.0\u202f%")
+    amount = {"shortfall": 5000.0, "shortfall_low": 4000.0, "shortfall_high": 6000.0}
+    assert _mean(amount, "shortfall") == Cell("5,000", "4,000 to 6,000")
+    assert _mean({**amount, "shortfall_high": np.inf}, "shortfall") == Cell("5,000", "the same on all paths")
+    assert _mean({**amount, "shortfall_low": np.nan}, "shortfall") == Cell("5,000")
 
 
 def test_names_cannot_break_out_of_the_page(evil: StudyResult) -> None:

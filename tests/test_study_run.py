@@ -101,6 +101,13 @@ def test_distributions_are_those_of_the_paths(result: StudyResult) -> None:
     assert math.log(fan["q50"]) == pytest.approx(-(sd**2) / 2, abs=4 * error)
 
 
+def test_a_notebook_sees_every_number_with_its_interval(result: StudyResult) -> None:
+    shown = result._repr_html_()
+    row = result.executive.iloc[0]
+    for name in QUANTITIES[:3]:
+        assert f"{row[name]:.4g} [{row[f'{name}_low']:.4g}, {row[f'{name}_high']:.4g}]" in shown
+
+
 def test_ratings_follow_the_intervals(result: StudyResult) -> None:
     table = result.executive
     limit = STUDY.sizing.max_call_probability

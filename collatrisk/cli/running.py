@@ -6,6 +6,7 @@ import os
 import shlex
 import sys
 import time
+from collections.abc import Hashable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from difflib import get_close_matches
@@ -134,12 +135,12 @@ def stress_file(path: Path, scenarios: tuple[str, ...], workers: int | None) -> 
 
 
 def summary(result: StudyResult) -> None:
-    """The executive table on the terminal."""
+    """The executive table on the terminal, with 95 % intervals."""
     heads = ("Book", "Terms", "Assessment", "Haircut", "LTV", "Max LTV", "Threshold", "Called", "Liquidated")
     names = ("haircut", "ltv", "max_ltv", "liquidation_threshold", "call_probability", "liquidation_probability")
     rows = []
     for row in result.executive.to_dict("records"):
-        numbers = [_percent(row[name], 2 if "probability" in name else 1) for name in names]
+        numbers = [_estimate(row, name, 2 if "probability" in name else 1) for name in names]
         rating = _RATINGS.get(row["rating"], row["rating"])
         rows.append([row["book"], row["terms"], rating, *(numbers if row["status"] == "ok" else [""] * len(names))])
     talk.table(result.study.headline, heads, rows)
@@ -153,6 +154,14 @@ def summary(result: StudyResult) -> None:
 
 def _short(name: str) -> str:
     return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 3] + "..."
+
+
+def _estimate(row: Mapping[Hashable, Any], name: str, decimals: int) -> str:
+    """A number of the table, its 95 % interval below it."""
+    shown = _percent(row[name], decimals)
+    if row[name] != row[name] or f"{name}_low" not in row:
+        return shown
+    return f"{shown}\n{100 * row[f'{name}_low']:.{decimals}f}-{100 * row[f'{name}_high']:.{decimals}f}"
 
 
 def _unknown_scenario(name: str, known: list[str]) -> Problem:

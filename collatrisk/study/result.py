@@ -187,10 +187,16 @@ class StudyResult:
     def _repr_html_(self) -> str:
         columns = ["book", "terms", "rating", *QUANTITIES]
         rows = [
-            [f"{value:.4g}" if isinstance(value, float) else value for value in row]
-            for row in self.executive[columns].itertuples(index=False)
+            [*(row[name] for name in columns[:3]), *(_with_interval(row, name) for name in QUANTITIES)]
+            for row in self.executive.to_dict("records")
         ]
-        return html_table(columns, rows, f"{self.study.headline} ({self.status})")
+        return html_table(columns, rows, f"{self.study.headline} ({self.status}); 95 % intervals")
+
+
+def _with_interval(row: Mapping[Any, Any], name: str) -> str:
+    if math.isnan(row[name]):
+        return ""
+    return f"{row[name]:.4g} [{row[f'{name}_low']:.4g}, {row[f'{name}_high']:.4g}]"
 
 
 def table(name: str, rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from collatrisk.report import text
@@ -19,7 +20,8 @@ _MOST_COLUMNS = 8
 _CAPTIONS = {
     "shock": "Instantaneous shock: how far it goes, the collateral\u2019s change, and what is short",
     "replay": "Replay of history: how far it goes, the collateral at its lowest",
-    "model": "Stressed model: probability of a margin call / a liquidation; mean change in the worst 1\u202f%",
+    "model": "Stressed model: probability of a margin call / a liquidation; mean change in the worst 1\u202f%;"
+    " 95\u202f% intervals in the table of every cell",
 }
 
 
@@ -122,9 +124,27 @@ def _line(row: dict[str, Any]) -> tuple[Cell, ...]:
         *head,
         Cell(_signed(row["collateral_change"])),
         Cell(text.number(row["health_factor_after"], 3)),
-        Cell(text.probability(row["margin_called"])),
-        Cell(text.probability(row["liquidated"])),
-        Cell(text.money(row["debt_repaid"])),
-        Cell(text.money(row["shortfall"])),
+        _chance(row, "margin_called"),
+        _chance(row, "liquidated"),
+        _mean(row, "debt_repaid"),
+        _mean(row, "shortfall"),
         Cell(row["applied"], row["after_is"]),
     )
+
+
+def _chance(row: dict[str, Any], name: str) -> Cell:
+    """A probability with its interval; one path without chance has none."""
+    low, high = row[f"{name}_low"], row[f"{name}_high"]
+    if not low < high:
+        return Cell(text.probability(row[name]))
+    return Cell(*text.percent_estimate(row[name], low, high, (high - low) / 4))
+
+
+def _mean(row: dict[str, Any], name: str) -> Cell:
+    """A mean with its interval; one path without chance has none."""
+    low, high = row[f"{name}_low"], row[f"{name}_high"]
+    if not low < high:
+        return Cell(text.money(row[name]))
+    if high == math.inf:
+        return Cell(text.money(row[name]), "the same on all paths")
+    return Cell(*text.money_estimate(row[name], low, high))
