@@ -47,7 +47,7 @@ def test_collateral_and_money_add_up_at_every_step(terms, collateral, debt, cove
         if auction.closed:
             break
         if auction.needs_reset(time):
-            assert refused(lambda now=time, state=auction: state.take(1.0, math.inf, time_s=now) and None)
+            assert refused(lambda now=time, state=auction: state.take(math.inf, math.inf, time_s=now))
             auction = auction.redo(feed, time_s=time).auction
             continue
         price, amount = auction.price_at(time), auction.lot * share
@@ -162,6 +162,7 @@ def test_a_price_of_zero_sells_all_or_nothing() -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
+        ({"liquidation_threshold": 0.5, "debt": 40}, "is covered: the vault is healthy up to and at 40"),
         ({"debt": 80}, "is covered: the vault is healthy up to and at 80"),
         ({"collateral": 0}, "collateral = 0: must be a number above 0"),
         ({"debt": -1, "feed": 0}, "2 problems"),
@@ -198,6 +199,13 @@ def test_terms_that_make_no_auction(change, said) -> None:
 def test_curves_that_never_end(make) -> None:
     with pytest.raises(InputError, match="must be a number"):
         make()
+
+
+def test_a_buyer_without_limits_takes_all_there_is() -> None:
+    auction = DutchAuction.start(DutchTerms(LinearDecrease(10), 1.0), collateral=3, debt=100, feed=10)
+    assert auction.take(math.inf, math.inf, time_s=0).paid == 30
+    with pytest.raises(InputError, match=r"amount = nan.*\n.*max_price = -1"):
+        auction.take(math.nan, -1, time_s=0)
 
 
 def test_time_does_not_run_backwards() -> None:

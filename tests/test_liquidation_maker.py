@@ -37,7 +37,8 @@ def bark(given: dict[str, Any]) -> dict[str, Any]:
     for limit in ("capacity", "collateral_capacity"):  # the same result whichever limit binds
         penalty = given["chop"] - 1
         terms = DutchTerms(FLAT, buffer=1.25, dust=given["dust"], penalty=penalty, **{limit: given["room"]})
-        done = dog.bark(terms, collateral=given["ink"], debt=given["art"] * given["rate"], feed=given["spot"])
+        feed = {"feed": 2 * given["spot"], "liquidation_threshold": 0.5}  # spot is the feed times the threshold
+        done = dog.bark(terms, collateral=given["ink"], debt=given["art"] * given["rate"], **feed)
         lot, tab = done.auction.lot, done.auction.tab
         assert done.book.raising[""] == tab
         left = {"ink_left": done.collateral_left, "art_left": done.debt_left / given["rate"]}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from collatrisk.liquidation.checks import AMOUNT, POSITIVE, check, refuse
+from collatrisk.liquidation.checks import AMOUNT, LIMIT, POSITIVE, Range, check, refuse
 from collatrisk.liquidation.dutch_sizes import purchase_size
 from collatrisk.liquidation.dutch_terms import DutchTerms
 
@@ -120,14 +120,14 @@ class DutchAuction:
         return self.terms.time_until_taken(margin, feed_ratio=feed * self.terms.buffer / self.top)
 
     def take(self, amount: float, max_price: float, *, time_s: float) -> Purchase:
-        """Buy up to `amount` units at the price of the moment.
+        """Buy up to `amount` units (inf: all) at the price of the moment, if that is not above `max_price`.
 
         Raises
         ------
         InputError : the auction is over, stopped or due for a reset; the price is above `max_price`; or only a
             purchase of everything is allowed (the rest would be dust).
         """
-        check(_TITLE, {"amount": (amount, POSITIVE), "max_price": (max_price, AMOUNT)})
+        check(_TITLE, {"amount": (amount, LIMIT), "max_price": (max_price, Range(infinite=True))})
         self._must_run()
         _breaker(self.terms, 3, "purchase")
         if self.needs_reset(time_s):
