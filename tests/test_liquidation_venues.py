@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import pickle
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
 from collatrisk.base.errors import InputError
+from collatrisk.liquidation import AuctionBook, DutchAuction, StabilityPool, TroveBook
 from collatrisk.liquidation.curves import LinearDecrease, StairstepExponentialDecrease
 from collatrisk.liquidation.presets import load_venue, parse_venue, venue_names
 from collatrisk.liquidation.venue import BASES, QUALITIES
@@ -70,6 +72,16 @@ def test_what_is_missing_is_named_and_once_given_builds_the_rules(name: str) -> 
     for part in whole.parts:
         assert type(whole.terms(part)).__name__.endswith(("Terms", "Market"))
     assert venue.missing == load_venue(name).missing  # nothing given stays behind
+
+
+def test_venues_pools_and_books_travel_to_workers_unchanged() -> None:
+    pool = StabilityPool().deposit("A", 5.0).offset(1.0, 2.0)
+    book = TroveBook().open("A", 1.0, 10.0).open("B", 2.0).close("B").redistribute(2.0, 3.0)
+    auction = DutchAuction.start(load_venue("maker").terms(), collateral=1, debt=2, feed=3)
+    for thing in (load_venue("aave-v3", bonus=0.1), pool, book, auction, AuctionBook({"ETH": 3.0})):
+        again = pickle.loads(pickle.dumps(thing))
+        assert again == thing
+        assert hash(again) == hash(thing)
 
 
 def test_figures_of_tests_are_a_loud_finding_until_they_are_given() -> None:

@@ -11,11 +11,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from types import MappingProxyType
 from typing import Final
 
 from collatrisk.base.validation import did_you_mean
 from collatrisk.liquidation.checks import AMOUNT, POSITIVE, check, refuse
+from collatrisk.liquidation.frozen import FrozenDict
 
 _TITLE = "StabilityPool"
 SCALE: Final = 1e9
@@ -56,7 +56,7 @@ class StabilityPool:
 
     def __post_init__(self) -> None:
         for name in ("sums", "deposits", "paid"):
-            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+            object.__setattr__(self, name, FrozenDict(getattr(self, name)))
 
     def value(self, name: str) -> float:
         """What is left of a deposit: ``d P / P0``; 0 once the pool was emptied, and for a name without deposit."""

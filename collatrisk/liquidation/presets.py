@@ -7,12 +7,12 @@ import tomllib
 from dataclasses import fields, replace
 from functools import lru_cache
 from importlib.resources import files
-from types import MappingProxyType
 from typing import Final
 
 from collatrisk.base.errors import InputError
 from collatrisk.base.validation import Problems, did_you_mean
 from collatrisk.liquidation.checks import refuse
+from collatrisk.liquidation.frozen import FrozenDict
 from collatrisk.liquidation.venue import Venue, VenueValue
 from collatrisk.liquidation.venue_terms import BUILDERS, settings_of
 
@@ -47,7 +47,7 @@ def load_venue(name: str, **overrides: float | str) -> Venue:
     problems.known("setting", overrides, tuple({**allowed, **venue.values}))
     problems.raise_if_any()
     own = {key: VenueValue(value, "own", "own") for key, value in overrides.items()}
-    venue = replace(venue, values=MappingProxyType({**venue.values, **own}))
+    venue = replace(venue, values=FrozenDict({**venue.values, **own}))
     for part, build in BUILDERS[name].items():
         if all(setting in venue.values for setting in settings_of(build)[0]):
             venue.terms(part)  # refuses a value that breaks a rule now, not at its first use
@@ -87,7 +87,7 @@ def parse_venue(text: str, title: str = "Venue") -> Venue:
     problems.raise_if_any()
     head = {field.name: data[field.name] for field in fields(Venue) if field.name in _HEAD}
     texts = {key: tuple(map(str, data[key])) for key in ("sources", "unmodelled")}
-    return Venue(**{**head, **texts, "values": MappingProxyType(values)})
+    return Venue(**{**head, **texts, "values": FrozenDict(values)})
 
 
 def _value(problems: Problems, name: str, entry: object) -> VenueValue:

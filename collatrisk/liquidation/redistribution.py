@@ -11,10 +11,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 
 from collatrisk.base.validation import did_you_mean
 from collatrisk.liquidation.checks import AMOUNT, POSITIVE, check, refuse
+from collatrisk.liquidation.frozen import FrozenDict
 
 _TITLE = "TroveBook"
 
@@ -46,7 +46,7 @@ class TroveBook:
     stake_share: float = 1.0
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "troves", MappingProxyType(dict(self.troves)))
+        object.__setattr__(self, "troves", FrozenDict(self.troves))
 
     @property
     def total_stakes(self) -> float:
