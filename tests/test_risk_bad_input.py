@@ -40,9 +40,7 @@ def test_losses_that_are_no_numbers_are_refused(measure: Callable[..., Any], los
 
 
 @pytest.mark.parametrize("measure", MEASURES)
-@pytest.mark.parametrize(
-    "level", [{0.9, 0.99}, {0.9: 1, 0.99: 2}, iter([0.9, 0.99]), [[0.9, 0.99]], [], "0.9"]
-)
+@pytest.mark.parametrize("level", [{0.9, 0.99}, {0.9: 1, 0.99: 2}, iter([0.9, 0.99]), [[0.9, 0.99]], [], "0.9"])
 def test_levels_come_one_or_in_order(measure: Callable[..., Any], level: Any) -> None:
     with pytest.raises(cr.InputError, match="level"):
         measure(LOSSES, level)
