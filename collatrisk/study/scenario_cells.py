@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from collatrisk.base.errors import CollatriskError
 from collatrisk.collateral import Terms
 from collatrisk.study.cells import Solved, solve
 from collatrisk.study.context import Context
@@ -48,11 +49,22 @@ def scenario_cell(context: Context, scenario: str, name: str, terms: Terms, weig
         "stress",
         books=[book.to_dict() for book in study.books],
         terms=spec_dict(terms),
-        scenario=scenario,
+        scenario=_content(scenario),
         n_paths_stress=study.stress.n_paths,
         replay=context.prices is not None,
     )
     return solve(context.store, [(key, scenario)], compute)[0]
+
+
+def _content(name: str) -> dict[str, Any]:
+    """What a scenario says, and the proxy rules that fill its gaps: an edited catalogue must not reuse old cells."""
+    from collatrisk.scenarios import load_proxies, load_scenario
+
+    try:
+        body = load_scenario(name).to_dict()
+    except CollatriskError:
+        body = {}  # the cell itself says what is wrong
+    return {"name": name, "content": body, "proxies": [repr(rule) for rule in load_proxies()]}
 
 
 def _priced(context: Context) -> list[Any]:
