@@ -97,6 +97,11 @@ def test_the_scale_rises_and_the_gain_is_still_whole() -> None:
     assert 1 / SCALE <= pool.product <= 1
     assert pool.gain("A") + pool.gain("B") == pytest.approx(30.0, rel=1e-9)
     assert pool.value("A") == pytest.approx(1e-9, rel=1e-4)
+    late = pool.deposit("L", 7.0)
+    assert late.value("L") == 7.0
+    late = late.offset(late.total / 2, 4.0)
+    assert late.value("L") == pytest.approx(3.5, rel=1e-12)
+    assert late.gain("L") == pytest.approx(4.0 * 7 / (7 + pool.total), rel=1e-12)
     emptied = pool.offset(pool.total, 1.0)
     assert (emptied.epoch, emptied.total, emptied.value("B")) == (1, 0.0, 0.0)
     assert emptied.gain("A") + emptied.gain("B") == pytest.approx(31.0, rel=1e-9)

@@ -144,6 +144,7 @@ def test_compound_v3_absorbs_everything(debt, rows) -> None:
 def test_compound_v3_sells_below_the_target_and_no_more_than_it_has() -> None:
     sale = {"available": 2.0, "reserves": -50.0, "target_reserves": 100.0, "price_asset": 200.0, "discount": 0.2}
     assert compound.v3_buy(200, **sale) == pytest.approx(1.25)
+    assert compound.v3_buy(100, price_base=2.0, **sale) == pytest.approx(1.25)
     for change, said in [
         ({"reserves": 100.0}, "reserves = 100.0: are not below their target of 100"),
         ({"min_amount": 1.3}, "min_amount = 1.3: is above the quote of 1.25"),
