@@ -74,6 +74,7 @@ def test_aave_v4_meets_the_target_or_ends_the_position(collateral, debt, debt_pr
     bonus = aave_v4.bonus(health, V4)
     assert 0.04 <= bonus <= 0.1
     assert done.seized * price <= done.repaid * debt_price * (1 + bonus) * (1 + 1e-9)
+    assert done.fee == pytest.approx(0.1 * done.seized * bonus / (1 + bonus), rel=1e-12)
     if done.debt_left > 0:
         assert done.debt_left * debt_price >= 1000
         assert done.collateral_left * price >= 1000
@@ -221,7 +222,7 @@ HEALTHY = "the account is healthy"
     [
         (lambda: aave_v3.liquidate(10, 10, health_factor=1.0, terms=V3), HEALTHY),
         (lambda: aave_v4.liquidate(10, 10, health_factor=1.0, terms=V4), HEALTHY),
-        (lambda: morpho.liquidate(7, 10, price=1, repay=1, terms=morpho.MorphoTerms(0.7, 0.3, 1.15)), HEALTHY),
+        (lambda: morpho.liquidate(7, 10, price=1, repay=1, terms=morpho.MorphoTerms(0.7, 0.3, 1.15)), "limit of 7: "),
         (lambda: euler.v1_liquidate(5, 10, collateral_price=1, collateral_factor=0.5, terms=E1), HEALTHY),
         (lambda: euler.v2_liquidate(5, 10, collateral_price=1, ltv=0.6, terms=euler.EulerV2Terms(0.2)), HEALTHY),
         (
