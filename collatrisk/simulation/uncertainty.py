@@ -130,11 +130,24 @@ def parameter_uncertainty(
             "parameter_uncertainty",
             [Problem("question", f"{len(reasons)} of {len(answers)} without answer", rule, remedy)],
         )
-    texts = [finding.message for finding in drawn[0].findings if finding.code in _HOW]
-    return _combined(base, values, reasons, tuple(dict.fromkeys(texts)))
+    return _combined(base, values, reasons, _how(drawn[0].findings))
 
 
-_HOW = {"parameters-bootstrapped", "parameters-uncorrelated", "parameters-given"}
+_HOW = {
+    "parameters-bootstrapped": "by refits of simulated histories (bootstrap)",
+    "parameters-uncorrelated": "by standard errors as if not correlated",
+    "parameters-given": "given and taken as known",
+}
+
+
+def _how(findings: tuple[Finding, ...]) -> tuple[str, ...]:
+    """How the parameters of which assets were drawn, where it was not from their covariance."""
+    found = []
+    for code, text in _HOW.items():
+        assets = dict.fromkeys(finding.subject for finding in findings if finding.code == code)
+        if assets:
+            found.append(f"parameters of {', '.join(assets)} {text}")
+    return tuple(found)
 
 
 def _combined(

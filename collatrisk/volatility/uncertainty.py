@@ -210,7 +210,7 @@ def bootstrap_finding(
 ) -> Finding:
     """Why and how the draws were bootstrapped."""
     why = (
-        "no covariance was kept with the parameters"
+        "no covariance and no slopes were kept with the parameters, so that the last variances are held"
         if known is None
         else "a parameter is on its bound, where the covariance is not defined"
         if known.covariance is None
@@ -218,7 +218,7 @@ def bootstrap_finding(
     )
     text = f"{why}: the draws are refits of histories simulated with {shocks} (bootstrap)"
     text += f"; {failed} histories that could not be fitted were drawn again" if failed else ""
-    text += f"; {pulled} refits of persistence 1 were brought down to 1 - {_LEAST_GAP:g}" if pulled else ""
+    text += f"; {pulled} refit(s) of persistence 1 were brought down to 1 - {_LEAST_GAP:g}" if pulled else ""
     return Finding("parameters-bootstrapped", "info", subject, text)
 
 
