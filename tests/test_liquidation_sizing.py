@@ -112,6 +112,10 @@ def test_aave_v4_leaves_no_dust() -> None:
     near = {"health_factor": 0.98, "terms": terms}
     whole = aave_v4.liquidate(3000, 3675, **near)  # to the target: 1150 would be repaid and 1850 stay, so all of it
     assert (whole.repaid, whole.debt_left) == (3000, 0)
+    dearer = aave_v4.liquidate(1500, 3675, debt_price=2.0, **near)  # the same values: dust is a value, not an amount
+    assert (dearer.repaid, dearer.debt_left) == (1500, 0)
+    cheaper = aave_v4.liquidate(30_000, 3675, debt_price=0.1, **near)
+    assert (cheaper.repaid, cheaper.debt_left) == (30_000, 0)
     with pytest.raises(InputError, match="must cover 3000: a smaller call would leave dust"):
         aave_v4.liquidate(3000, 3675, debt_to_cover=1500, **near)
     deep = aave_v4.liquidate(10_000, 3000, health_factor=0.24, terms=terms)
