@@ -244,7 +244,7 @@ def test_synthetix_adds_the_minimum_margin_and_takes_off_the_debt() -> None:
 
 
 def test_the_window_and_the_bounds_of_keepers() -> None:
-    assert synthetix.window_size(0.001, 1e5, 1.0, 30) == pytest.approx(3000)
+    assert synthetix.window_size(0.001, 1e5, 2.0, 30) == pytest.approx(6000)
     with pytest.raises(InputError, match="max_reward = 5: must be at least min_reward = 10"):
         synthetix.KeeperTerms(10, 5)
     with pytest.raises(InputError, match=r"lower = 0.08: is above upper = 0.03"):
