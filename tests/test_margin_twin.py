@@ -50,7 +50,11 @@ def random_case(draw) -> tuple[FakePaths, Account, Terms]:
     values = rng.uniform(0, 100, n_assets) * (rng.uniform(size=n_assets) < 0.8)
     holdings = dict(zip(source.assets, values / source.spot, strict=True))
     holdings["USD"] = 20.0 * draw(st.booleans())
-    owed = (values.sum() + holdings["USD"]) * draw(st.floats(0.0, 1.0)) + draw(st.sampled_from([0.0, 1.0]))
+    # 1.0137: no product of the simple numbers that Hypothesis likes, so that no health factor starts at a level up to
+    # rounding, where kernel and twin may differ.
+    owed = 1.0137 * (values.sum() + holdings["USD"]) * draw(st.integers(0, 1000)) / 1000 + draw(
+        st.sampled_from([0.0, 1.0])
+    )
     debts = {"USD": owed}
     if draw(st.booleans()):
         debts = {"USD": owed / 2, source.assets[-1]: owed / 2 / source.spot[-1]}
