@@ -112,7 +112,7 @@ class NaiveMargin:
             hs = end
             if sale == "triggered" and self.terms.sale_price == "worse":
                 hs = min(end, 1.0)
-            if sale == "triggered" and self.terms.sale_price == "barrier" and start >= 1:
+            if sale == "triggered" and self.terms.sale_price == "barrier" and start >= 1 - 1e-12:
                 hs = 1.0
             self.sell(t, p, hs / end if hs != end else 1.0)
         if self.call_open and t >= self.deadline:

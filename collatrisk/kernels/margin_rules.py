@@ -14,6 +14,7 @@ from collatrisk.kernels.sale import (
     CURED,
     DELAY,
     EXHAUSTED,
+    HEALTHY,
     LIQUIDATED,
     RESTORE,
     SALE_PRICE,
@@ -70,7 +71,7 @@ def act(  # type: ignore[no-untyped-def]
     """
     counted, debt, mark = lane[COUNTED], lane[DEBT], lane[MARK, k]
     health_at_end = lane[END_HEALTH, k]
-    healthy_at_start = lane[START, k] >= 1.0
+    healthy_at_start = lane[START, k] >= HEALTHY
     delay = switches[DELAY]
     mode = switches[SALE_PRICE]
     sold = 0.0

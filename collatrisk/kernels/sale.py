@@ -37,7 +37,7 @@ CALLED, CURED, LIQUIDATED, EXHAUSTED, SHORT = range(5)
 N_EVENTS = 5
 
 MOST_ROUNDS = 32
-HEALTHY = 1.0 - 1e-12  # rounds end at a health factor of 1, rounding apart
+HEALTHY = 1.0 - 1e-12  # a health factor of 1, rounding apart: where rounds end, and where a top-up to 1 left it
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
