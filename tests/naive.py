@@ -290,62 +290,6 @@ def draw_normals(key, path, pair, slot):
     return radius * math.cos(2.0 * math.pi * v), radius * math.sin(2.0 * math.pi * v)
 
 
-def piecewise_cubic(cubics, x, scale=None, power=None):
-    """Twin of `kernels.paths.interpolate_even` (scale given) and `interpolate_octaves` (power given) for one x."""
-    half = len(cubics) // 2
-    if scale is not None:
-        row = min(math.floor(abs(x) * scale), half - 1)
-        t = abs(x) * scale - row
-    else:
-        s = 1.0 + abs(x)
-        octave = math.floor(math.log2(s))
-        row = min((octave << power) + math.floor((s / 2.0**octave - 1.0) * 2**power), half - 1)
-        t = s - 2.0 ** (row >> power) * (1.0 + (row % 2**power) / 2**power)
-    c0, c1, c2, c3 = cubics[row if x >= 0 else row + half]
-    return c0 + c1 * t + c2 * t**2 + c3 * t**3
-
-
-def simulate_path(inputs, path, n_steps):
-    """Twin of `kernels.paths.simulate_block` for one path: prices (n_steps + 1, d) and variances (n_steps, d)."""
-    d = len(inputs.spot)
-    residuals = [list(row) for row in inputs.residuals]  # oldest first, growing
-    variances = [list(row) for row in inputs.variances]
-    log_price = [0.0] * d
-    prices, step_variances = [list(inputs.spot)], []
-    for step in range(n_steps):
-        half = step % 2
-        normals = [draw_normals(inputs.key, path, step // 2, i)[half] for i in range(d)]
-        mixing = 1.0
-        if inputs.mixed:
-            g = draw_normals(inputs.key, path, step // 2, 1 << 16)[half]
-            mixing = piecewise_cubic(inputs.mixing, g, scale=inputs.mixing_scale)
-        step_variances.append([])
-        for i in range(d):
-            score = mixing * sum(inputs.lower[i, j] * normals[j] for j in range(i + 1))
-            cubics = inputs.cubics[inputs.offset[i] : inputs.offset[i] + 2 * inputs.segments[i]]
-            if inputs.law[i] == 0:
-                z = inputs.scale[i] * score
-            elif inputs.law[i] == 1:
-                z = piecewise_cubic(cubics, score, scale=inputs.scale[i])
-            else:
-                z = piecewise_cubic(cubics, score, power=int(inputs.power[i]))
-            h = inputs.omega[i]
-            for k in range(inputs.alpha.shape[1]):
-                e = residuals[i][-1 - k]
-                h += (inputs.alpha[i, k] + (inputs.gamma[i, k] if e < 0 else 0.0)) * e * e
-                h += inputs.beta[i, k] * variances[i][-1 - k]
-            e = math.sqrt(h) * z
-            residuals[i].append(e)
-            variances[i].append(h)
-            log_price[i] += inputs.mean[i] + inputs.variance_drift * h + e
-            step_variances[-1].append(h * inputs.conditional * mixing**2)
-        for j, arrival in enumerate(inputs.jump_probability):
-            if draw_uniforms(inputs.jump_key, path, step, j)[0] < arrival:
-                log_price = [x + inputs.jump_size[j, i] for i, x in enumerate(log_price)]
-        prices.append([inputs.spot[i] * math.exp(log_price[i]) for i in range(d)])
-    return np.array(prices), np.array(step_variances)
-
-
 def quasi_loglikelihood(returns, mu, omega, up, down, beta, presample, dist, nu=math.inf, lam=0.0):
     """Twin of `kernels.quasi_likelihood.evaluate`: one return after the other, constants by `math.lgamma`."""
     total, h, w = 0.0, presample, 0.5 * (up + down) * presample

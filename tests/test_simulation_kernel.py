@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 
-import naive
+import naive_paths
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
 from path_models import crash, flat, gjr, market
 
 from collatrisk.dependence import correlation_factor
-from collatrisk.kernels.paths import correlate, interpolate_even, interpolate_octaves
+from collatrisk.kernels.cubics import interpolate_even, interpolate_octaves
+from collatrisk.kernels.scores import correlate
 from collatrisk.simulation import Marginal, PathPlan
 from collatrisk.simulation.tables import (
     LARGEST_SCORE,
@@ -62,7 +63,7 @@ def test_the_kernel_agrees_with_its_twin(name, drift):
     first = 2**32 - 3
     block = plan.read(first, first + 6)
     for k in range(6):
-        prices, variances = naive.simulate_path(plan._kernel_inputs(), first + k, 7)
+        prices, variances = naive_paths.simulate_path(plan._kernel_inputs(), first + k, 7)
         np.testing.assert_allclose(block.prices[:, :, k], prices, rtol=1e-12)
         np.testing.assert_allclose(block.step_variance[:, :, k], variances, rtol=1e-12)
 
@@ -107,11 +108,11 @@ def octaves(table, x):
 def test_interpolation_agrees_with_its_twin():
     x = np.concatenate([np.linspace(-8.5, 8.5, 999), [0.0, -0.0, 1e-300]])
     table = mixing_table(5.0)
-    twin = [naive.piecewise_cubic(table.cubics, value, scale=2**table.power) for value in x]
+    twin = [naive_paths.piecewise_cubic(table.cubics, value, scale=2**table.power) for value in x]
     np.testing.assert_allclose(even(table, x), twin, rtol=1e-12)
     x = np.concatenate([x, np.geomspace(1, 3e4, 200), -np.geomspace(1, 3e4, 200)])
     table = t_score_table(5.0, "skewt", 4.0, 0.2)
-    twin = [naive.piecewise_cubic(table.cubics, value, power=table.power) for value in x]
+    twin = [naive_paths.piecewise_cubic(table.cubics, value, power=table.power) for value in x]
     np.testing.assert_allclose(octaves(table, x), twin, rtol=1e-12, atol=1e-14)
 
 

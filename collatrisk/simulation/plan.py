@@ -12,9 +12,10 @@ from collatrisk.base.tables import html_table
 from collatrisk.base.validation import Problems
 from collatrisk.market.clock import Clock
 from collatrisk.simulation.model import MarketModel
-from collatrisk.simulation.path_inputs import DRIFTS, Drift, is_constant, path_inputs
+from collatrisk.simulation.path_inputs import path_inputs
 from collatrisk.simulation.reading import check_range, describe_paths, path_ranges, step_times
 from collatrisk.simulation.source import FloatArray, PathBlock
+from collatrisk.simulation.step_inputs import DRIFTS, Drift, is_constant
 
 if TYPE_CHECKING:
     from collatrisk.kernels.paths import PathInputs

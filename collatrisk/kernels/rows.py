@@ -1,0 +1,38 @@
+"""Elementwise operations on rows of consecutive paths: what the passes of the path kernel are made of."""
+
+from __future__ import annotations
+
+from numba import njit
+
+from collatrisk.kernels.special import fma
+
+CHUNK = 512  # paths at a time: their state stays in the first-level cache, or near it
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def scale_row(factor, row):  # type: ignore[no-untyped-def]
+    """row <- factor row."""
+    for n in range(row.size):
+        row[n] *= factor
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def add_row(factor, source, row):  # type: ignore[no-untyped-def]
+    """row <- row + factor source."""
+    for n in range(row.size):
+        row[n] = fma(factor, source[n], row[n])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def add_four_rows(factors, a, b, c, d, row):  # type: ignore[no-untyped-def]
+    """row <- row + factors[0] a + factors[1] b + factors[2] c + factors[3] d."""
+    fa, fb, fc, fd = factors[0], factors[1], factors[2], factors[3]
+    for n in range(row.size):
+        row[n] = fma(fd, d[n], fma(fc, c[n], fma(fb, b[n], fma(fa, a[n], row[n]))))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def multiply_row(factors, row):  # type: ignore[no-untyped-def]
+    """row <- factors row, elementwise."""
+    for n in range(row.size):
+        row[n] *= factors[n]

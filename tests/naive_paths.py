@@ -1,0 +1,63 @@
+"""Slow, obvious twin of the path kernel."""
+
+import math
+
+import naive
+import numpy as np
+
+
+def piecewise_cubic(cubics, x, scale=None, power=None):
+    """Twin of `kernels.cubics.interpolate_even` (scale given) and `interpolate_octaves` (power given) for one x."""
+    half = len(cubics) // 2
+    if scale is not None:
+        row = min(math.floor(abs(x) * scale), half - 1)
+        t = abs(x) * scale - row
+    else:
+        s = 1.0 + abs(x)
+        octave = math.floor(math.log2(s))
+        row = min((octave << power) + math.floor((s / 2.0**octave - 1.0) * 2**power), half - 1)
+        t = s - 2.0 ** (row >> power) * (1.0 + (row % 2**power) / 2**power)
+    c0, c1, c2, c3 = cubics[row if x >= 0 else row + half]
+    return c0 + c1 * t + c2 * t**2 + c3 * t**3
+
+
+def simulate_path(inputs, path, n_steps):
+    """Twin of `kernels.paths.simulate_block` for one path: prices (n_steps + 1, d) and variances (n_steps, d)."""
+    d = len(inputs.spot)
+    copula, laws, steps, jumps = inputs.scores, inputs.laws, inputs.steps, inputs.jumps
+    residuals = [list(row) for row in steps.residuals]  # oldest first, growing
+    variances = [list(row) for row in steps.variances]
+    log_price = [0.0] * d
+    prices, step_variances = [list(inputs.spot)], []
+    for step in range(n_steps):
+        half = step % 2
+        normals = [naive.draw_normals(copula.key, path, step // 2, i)[half] for i in range(d)]
+        mixing = 1.0
+        if copula.mixed:
+            g = naive.draw_normals(copula.key, path, step // 2, 1 << 16)[half]
+            mixing = piecewise_cubic(copula.mixing, g, scale=copula.mixing_scale)
+        step_variances.append([])
+        for i in range(d):
+            score = mixing * sum(copula.lower[i, j] * normals[j] for j in range(i + 1))
+            cubics = laws.cubics[laws.offset[i] : laws.offset[i] + 2 * laws.segments[i]]
+            if laws.law[i] == 0:
+                z = laws.scale[i] * score
+            elif laws.law[i] == 1:
+                z = piecewise_cubic(cubics, score, scale=laws.scale[i])
+            else:
+                z = piecewise_cubic(cubics, score, power=int(laws.power[i]))
+            h = steps.omega[i]
+            for k in range(steps.alpha.shape[1]):
+                e = residuals[i][-1 - k]
+                h += (steps.alpha[i, k] + (steps.gamma[i, k] if e < 0 else 0.0)) * e * e
+                h += steps.beta[i, k] * variances[i][-1 - k]
+            e = math.sqrt(h) * z
+            residuals[i].append(e)
+            variances[i].append(h)
+            log_price[i] += steps.mean[i] + steps.variance_drift * h + e
+            step_variances[-1].append(h * copula.conditional * mixing**2)
+        for j, arrival in enumerate(jumps.probability):
+            if naive.draw_uniforms(jumps.key, path, step, j)[0] < arrival:
+                log_price = [x + jumps.size[j, i] for i, x in enumerate(log_price)]
+        prices.append([inputs.spot[i] * math.exp(log_price[i]) for i in range(d)])
+    return np.array(prices), np.array(step_variances)
