@@ -48,8 +48,7 @@ if TYPE_CHECKING:
         nearest_correlation as nearest_correlation,
     )
     from collatrisk.liquidation import (
-        load_venue as load_venue,
-        venue_names as venue_names,
+        venues as venues,
     )
     from collatrisk.margining import (
         Outcomes as Outcomes,
@@ -210,10 +209,7 @@ _HOME: dict[str, tuple[str, ...]] = {
         "load_scenario",
         "replay",
     ),
-    "liquidation": (
-        "load_venue",
-        "venue_names",
-    ),
+    "liquidation": ("venues",),
     "margining": (
         "Outcomes",
         "run_margin",

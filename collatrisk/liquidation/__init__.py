@@ -14,6 +14,7 @@ from collatrisk.liquidation import (
     perpetual_dydx,
     perpetual_gmx,
     perpetual_synthetix,
+    venues,
 )
 from collatrisk.liquidation.auction_book import AuctionBook, Bark, bark
 from collatrisk.liquidation.curves import (
@@ -34,7 +35,6 @@ from collatrisk.liquidation.impact import (
     square_root_impact,
 )
 from collatrisk.liquidation.pool import StabilityPool
-from collatrisk.liquidation.presets import load_venue, parse_venue, venue_names
 from collatrisk.liquidation.redistribution import TroveBook
 from collatrisk.liquidation.rules import RuleArrays, rule_arrays
 from collatrisk.liquidation.seizure import Seizure
@@ -69,11 +69,9 @@ __all__ = [
     "linear_proceeds",
     "linear_value",
     "liquity",
-    "load_venue",
     "mixed_impact",
     "morpho",
     "one_round",
-    "parse_venue",
     "perpetual_dydx",
     "perpetual_gmx",
     "perpetual_synthetix",
@@ -81,5 +79,5 @@ __all__ = [
     "rule_arrays",
     "spiral_ltv",
     "square_root_impact",
-    "venue_names",
+    "venues",
 ]

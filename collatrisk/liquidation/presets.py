@@ -22,25 +22,25 @@ _KEYS = ("format", *_HEAD, "unmodelled", "values")
 _VALUE_KEYS = ("value", "quality", "basis", "note")
 
 
-def venue_names() -> tuple[str, ...]:
+def names() -> tuple[str, ...]:
     """The venues that ship with the package."""
     return tuple(sorted(BUILDERS))
 
 
-def load_venue(name: str, **overrides: float | str) -> Venue:
+def load(name: str, **overrides: float | str) -> Venue:
     """A venue by name, with figures of your own in place of its.
 
     Parameters
     ----------
-    name : one of `venue_names`. overrides : setting=value, for any setting of the venue's rules.
+    name : one of `names`. overrides : setting=value, for any setting of the venue's rules.
 
     Raises
     ------
     InputError : no such venue or setting (with the nearest name), or a value that breaks a rule.
     """
     if name not in BUILDERS:
-        known = f"is not a venue here (known: {', '.join(venue_names())})"
-        refuse("load_venue", "name", name, known, did_you_mean(name, venue_names()))
+        known = f"is not a venue here (known: {', '.join(names())})"
+        refuse("venues.load", "name", name, known, did_you_mean(name, names()))
     venue = _shipped(name)
     allowed = dict.fromkeys(setting for build in BUILDERS[name].values() for setting in settings_of(build)[1])
     problems = Problems(f"Venue {name}")
@@ -57,10 +57,10 @@ def load_venue(name: str, **overrides: float | str) -> Venue:
 @lru_cache(maxsize=32)
 def _shipped(name: str) -> Venue:
     text = (files("collatrisk.liquidation") / "venues" / f"{name}.toml").read_text(encoding="utf-8")
-    return parse_venue(text, f"venues/{name}.toml")
+    return parse(text, f"venues/{name}.toml")
 
 
-def parse_venue(text: str, title: str = "Venue") -> Venue:
+def parse(text: str, title: str = "Venue") -> Venue:
     """A venue from the text of its file.
 
     Raises
@@ -79,7 +79,7 @@ def parse_venue(text: str, title: str = "Venue") -> Venue:
     problems.raise_if_any()
     rule = f"must be {FORMAT}, the format that this version reads"
     problems.check(data["format"] == FORMAT, "format", data["format"], rule, "convert the file or upgrade")
-    problems.choice("name", data["name"], venue_names())
+    problems.choice("name", data["name"], names())
     for key, kind in {**_HEAD, "unmodelled": list, "values": dict}.items():
         problems.check(isinstance(data[key], kind), key, data[key], f"must be a {kind.__name__}", "see the other files")
     problems.raise_if_any()

@@ -84,7 +84,7 @@ class Venue:
         problems = Problems(f"Venue {self.name}")
         for name in needed:
             rule = "has no published figure and must be given"
-            remedy = f"load_venue({self.name!r}, {name}=...)"
+            remedy = f"venues.load({self.name!r}, {name}=...)"
             problems.check(name in self.values, name, "nothing", rule, remedy)
         problems.raise_if_any()
         return build(**{name: self.values[name].value for name in known if name in self.values})
@@ -100,7 +100,7 @@ class Venue:
             )
             found.append(Finding("test-settings", "warning", self.name, text))
         if self.missing:
-            text = f"{', '.join(self.missing)}: no published figure is known here; give them to load_venue"
+            text = f"{', '.join(self.missing)}: no published figure is known here; give them to venues.load"
             found.append(Finding("missing-settings", "warning", self.name, text))
         return tuple(found)
 
