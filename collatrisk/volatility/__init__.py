@@ -18,6 +18,8 @@ from collatrisk.volatility.specs import (
     garch_coefficients,
     spec_from_dict,
 )
+from collatrisk.volatility.tail_law import ParetoTail, TailLaw
+from collatrisk.volatility.tails import GpdTails, TailFit, fit_tails
 from collatrisk.volatility.uncertainty import ParameterDraws, draw_params
 
 __all__ = [
@@ -25,11 +27,15 @@ __all__ = [
     "Ewma",
     "Garch",
     "GarchCoefficients",
+    "GpdTails",
     "PanelFit",
     "ParameterDraws",
     "ParameterUncertainty",
+    "ParetoTail",
     "RangeVariance",
     "RollingFit",
+    "TailFit",
+    "TailLaw",
     "VolatilityFit",
     "VolatilitySelection",
     "VolatilitySpec",
@@ -37,6 +43,7 @@ __all__ = [
     "draw_params",
     "fissler_ziegel",
     "fit_panel",
+    "fit_tails",
     "fit_volatility",
     "garch_coefficients",
     "qlike",
