@@ -50,6 +50,17 @@ if TYPE_CHECKING:
     from collatrisk.liquidation import (
         venues as venues,
     )
+    from collatrisk.liquidation.selling import (
+        AlmgrenChriss as AlmgrenChriss,
+        BlockTrade as BlockTrade,
+        ConstantProductPool as ConstantProductPool,
+        MarketState as MarketState,
+        OrderBook as OrderBook,
+        PriceImpact as PriceImpact,
+        Splitting as Splitting,
+        run_sale as run_sale,
+        sell_over as sell_over,
+    )
     from collatrisk.margining import (
         Outcomes as Outcomes,
         run_margin as run_margin,
@@ -216,6 +227,17 @@ _HOME: dict[str, tuple[str, ...]] = {
         "replay",
     ),
     "liquidation": ("venues",),
+    "liquidation.selling": (
+        "AlmgrenChriss",
+        "BlockTrade",
+        "ConstantProductPool",
+        "MarketState",
+        "OrderBook",
+        "PriceImpact",
+        "Splitting",
+        "run_sale",
+        "sell_over",
+    ),
     "margining": (
         "Outcomes",
         "run_margin",

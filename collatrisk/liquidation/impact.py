@@ -6,6 +6,30 @@ Formulas: linear impact as stated; constant product x y = k; the square-root law
 from __future__ import annotations
 
 import math
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+Number = TypeVar("Number", float, NDArray[np.float64])
+
+
+def power_proceeds(value: Number, coefficient: float, exponent: float, sold: Number, room: Number) -> Number:
+    """What selling `value` fetches after `sold`, the price falling by ``coefficient * sold**exponent`` below `room`.
+
+    Formula: ``value * room - coefficient / (p + 1) * ((sold + value)**(p + 1) - sold**(p + 1))``. With p = 1 and
+    room 1 this is `linear_proceeds`, as long as the price stays above zero.
+
+    Parameters
+    ----------
+    value, sold : currency, >= 0, numbers or arrays. coefficient : >= 0. exponent : p > 0.
+    room : the price before any of it, relative to the price at which values are counted.
+    """
+    if exponent == 1.0:
+        return value * (room - coefficient * (sold + 0.5 * value))
+    power = exponent + 1.0
+    swept: Number = (sold + value) ** power - sold**power
+    return value * room - coefficient / power * swept
 
 
 def linear_proceeds(value: float, impact: float, sold: float = 0.0) -> float:
@@ -38,7 +62,7 @@ def mixed_impact(weights: list[float], impacts: list[float]) -> float:
     return math.fsum(w * w * impact for w, impact in zip(weights, impacts, strict=True))
 
 
-def constant_product(amount: float, reserve_in: float, reserve_out: float) -> float:
+def constant_product(amount: Number, reserve_in: Number, reserve_out: Number) -> Number:
     """What a constant-product pool without fee pays for `amount`: ``reserve_out * amount / (reserve_in + amount)``."""
     return reserve_out * amount / (reserve_in + amount)
 
