@@ -10,9 +10,16 @@ import pytest
 from hypothesis import given, strategies as st
 from test_risk import AWKWARD, LEVELS, many
 
-from collatrisk.kernels.tails import CHUNK, compress_above_plain, compress_above_wide, sum_twice
+from collatrisk.kernels.tail_search import kth_largest, plan_gather, tail_points
+from collatrisk.kernels.tails import (
+    CHUNK,
+    compress_above_plain,
+    compress_above_wide,
+    compress_between_plain,
+    compress_between_wide,
+    sum_twice,
+)
 from collatrisk.risk import expected_shortfall, value_at_risk, var_and_es
-from collatrisk.risk.losses import kth_largest
 from collatrisk.risk.tailmath import exact_sum
 
 KERNELS = (compress_above_wide, compress_above_plain)
@@ -49,7 +56,56 @@ def test_selection_is_that_of_a_sort(kind, n):
     values = many(kind, n)
     ordered = np.sort(values)[::-1]
     for k in (1, 2, 100, n // 20, n // 2, n // 2 + 1, n - 3, n):
-        assert kth_largest(values, k) == ordered[k - 1]
+        assert kth_largest(values, k, np.empty(n + CHUNK)) == ordered[k - 1]
+
+
+@given(st.lists(st.sampled_from([0.0, -0.0, 1.0, -1.0, 5e-324, -5e-324, 2.5]) | st.floats(-3, 3), min_size=1))
+def test_selection_knows_one_zero(values):
+    array = np.array(values)
+    for k in range(1, len(values) + 1):
+        assert kth_largest(array, k, np.empty(array.size + CHUNK)) == sorted(values, reverse=True)[k - 1]
+
+
+@pytest.mark.parametrize("kernel", [compress_between_wide, compress_between_plain])
+@given(values=st.lists(st.floats(-3, 3) | st.sampled_from([0.0, -0.0, 1.0]), max_size=70), data=st.data())
+def test_what_lies_between(kernel, values, data):
+    low, high = sorted(data.draw(st.tuples(*[st.sampled_from([*values, -9.0, 0.0, 9.0])] * 2)))
+    array = np.array(values, dtype=float)
+    out = np.empty(len(values) + 8)
+    inside, above = kernel(array, low, high, out)
+    assert out[:inside].tolist() == [x for x in values if low < x <= high]
+    assert above == sum(x > high for x in values)
+    inside, _ = kernel(array, low, high, array)  # in place
+    assert array[:inside].tolist() == [x for x in values if low < x <= high]
+
+
+@pytest.mark.parametrize("kind", AWKWARD)
+@pytest.mark.parametrize("searched", [False, True])
+def test_points_of_a_tail_are_those_of_a_sort(kind, searched):
+    n = 30_000
+    values = many(kind, n)
+    ordered = np.sort(values)[::-1]
+    places, inside = np.array([3000, 1500, 1500, 2, 1]), np.array([2999, 1498, 1499, 1, 0])
+    stride, rank, capacity = plan_gather(n, 3000)
+    points = np.empty((5, 5))
+    status = (
+        -1 if searched else tail_points(values, places, inside, stride, rank, np.empty(2 * (capacity + CHUNK)), points)
+    )
+    if status < 0:
+        assert tail_points(values, places, inside, stride, 0, np.empty(2 * (n + CHUNK)), points) == 0
+    for point, place, count in zip(points, places, inside, strict=True):
+        assert point[0] == ordered[place - 1]
+        assert point[1] == ordered[max(place - 2, 0)]
+        assert point[2] + point[3] == pytest.approx(math.fsum(ordered[:count]), rel=1e-15)
+
+
+def test_bad_values_are_counted():
+    values = np.random.default_rng(0).standard_normal(10_000)
+    values[[3, 500, 9000]] = math.nan, math.inf, -math.inf
+    stride, rank, capacity = plan_gather(values.size, 100)
+    for r, size in ((rank, capacity), (0, values.size)):
+        work = np.empty(2 * (size + CHUNK))
+        assert tail_points(values, np.array([100]), np.array([99]), stride, r, work, np.empty((1, 5))) == 3
 
 
 @pytest.mark.parametrize("kind", AWKWARD)

@@ -51,15 +51,13 @@ class Problems:
         remedy: str,
     ) -> float:
         """`value` as a finite float inside the interval; records a problem (and returns nan) otherwise."""
-        rule = _number_rule(low, high, open_low, open_high)
         number = _as_float(value)
-        if not math.isfinite(number):
-            self.add(name, value, rule, remedy)
-            return math.nan
         above = number > low if open_low else number >= low
         below = number < high if open_high else number <= high
-        self.check(above and below, name, value, rule, remedy)
-        return number
+        finite = math.isfinite(number)
+        if not (finite and above and below):
+            self.add(name, value, _number_rule(low, high, open_low, open_high), remedy)
+        return number if finite else math.nan
 
     def integer(self, name: str, value: object, *, low: int, high: int | None = None, remedy: str) -> int:
         """`value` as an int of at least `low` (and at most `high`); records a problem (and returns `low`) otherwise."""

@@ -10,37 +10,44 @@ from numpy.typing import NDArray
 
 CHUNK = 1024
 _WIDE = 8
+_SUMS = 32  # running sums: enough that an addition need not wait for the one before
 
 
 @intrinsic
-def _compress_eight(typing_context, values, at, threshold, out, to):  # type: ignore[no-untyped-def]
-    """Eight values from `at` on: those above the threshold to `out` from `to` on. (above, equal, 0 or nan).
+def _compress_eight(typing_context, values, at, low, high, out, to):  # type: ignore[no-untyped-def]
+    """Eight values from `at` on: those in (low, high] to `out` from `to` on. (inside, equal to low, above high, odd).
 
-    Writes eight elements, of which the first `above` count. The vector instruction behind it (AVX-512 vcompresspd)
-    keeps the order; other processors get a correct but slow replacement, which is why they take the plain loop.
+    Writes eight elements, of which the first `inside` count; odd is 1 if one of the eight is NaN or infinite. The
+    vector instruction behind it (AVX-512 vcompresspd) keeps the order; other processors get a correct but slow
+    replacement, which is why they take the plain loop.
     """
-    signature = types.Tuple((types.int64, types.int64, types.float64))(
-        values, types.intp, types.float64, out, types.intp
+    signature = types.Tuple((types.int64, types.int64, types.int64, types.float64))(
+        values, types.intp, types.float64, types.float64, out, types.intp
     )
 
     def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
         double, bit, byte = ir.DoubleType(), ir.IntType(1), ir.IntType(_WIDE)
         vector, mask = ir.VectorType(double, _WIDE), ir.VectorType(bit, _WIDE)
         array = context.make_array(signature.args[0])(context, builder, arguments[0])
-        target = context.make_array(signature.args[3])(context, builder, arguments[3])
+        target = context.make_array(signature.args[4])(context, builder, arguments[4])
         x = builder.load(builder.bitcast(builder.gep(array.data, [arguments[1]]), vector.as_pointer()), align=8)
-        one = builder.insert_element(ir.Constant(vector, ir.Undefined), arguments[2], ir.Constant(ir.IntType(32), 0))
-        level = builder.shuffle_vector(one, one, ir.Constant(ir.VectorType(ir.IntType(32), _WIDE), [0] * _WIDE))
-        above = builder.fcmp_ordered(">", x, level)
-        equal = builder.fcmp_ordered("==", x, level)
+
+        def spread(number):  # type: ignore[no-untyped-def]
+            one = builder.insert_element(ir.Constant(vector, ir.Undefined), number, ir.Constant(ir.IntType(32), 0))
+            return builder.shuffle_vector(one, one, ir.Constant(ir.VectorType(ir.IntType(32), _WIDE), [0] * _WIDE))
+
+        low, high = spread(arguments[2]), spread(arguments[3])
+        inside = builder.and_(builder.fcmp_ordered(">", x, low), builder.fcmp_ordered("<=", x, high))
+        equal, above = builder.fcmp_ordered("==", x, low), builder.fcmp_ordered(">", x, high)
         name = "llvm.experimental.vector.compress.v8f64"
         compress = builder.module.globals.get(name)
         if compress is None:
             compress = ir.Function(builder.module, ir.FunctionType(vector, [vector, mask, vector]), name)
-        packed = builder.call(compress, [x, above, ir.Constant(vector, ir.Undefined)])
-        place = builder.bitcast(builder.gep(target.data, [arguments[4]]), vector.as_pointer())
+        packed = builder.call(compress, [x, inside, ir.Constant(vector, ir.Undefined)])
+        place = builder.bitcast(builder.gep(target.data, [arguments[5]]), vector.as_pointer())
         builder.store(packed, place, align=8)
-        counts = [builder.zext(builder.ctpop(builder.bitcast(m, byte)), ir.IntType(64)) for m in (above, equal)]
+        masks = (inside, equal, above)
+        counts = [builder.zext(builder.ctpop(builder.bitcast(mask, byte)), ir.IntType(64)) for mask in masks]
         # x - x is 0 for finite values, nan for the others; they are only counted where there are any.
         difference = builder.fsub(x, x)
         odd = builder.bitcast(builder.fcmp_unordered("!=", difference, difference), byte)
@@ -51,7 +58,8 @@ def _compress_eight(typing_context, values, at, threshold, out, to):  # type: ig
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _count_bad(values):  # type: ignore[no-untyped-def]
+def count_bad(values):  # type: ignore[no-untyped-def]
+    """How many values are NaN or infinite."""
     bad = 0
     for i in range(values.size):
         bad += 0 if values[i] - values[i] == 0.0 else 1
@@ -71,7 +79,7 @@ def compress_above_wide(values, threshold, out):  # type: ignore[no-untyped-def]
         seen = 0.0
         whole = start + (stop - start) // _WIDE * _WIDE
         for i in range(start, whole, _WIDE):
-            more, same, odd = _compress_eight(values, i, threshold, out, above)
+            more, same, _, odd = _compress_eight(values, i, threshold, np.inf, out, above)
             above += more
             equal += same
             seen += odd
@@ -82,7 +90,7 @@ def compress_above_wide(values, threshold, out):  # type: ignore[no-untyped-def]
             equal += 1 if x == threshold else 0
             seen += 0.0 if x - x == 0.0 else 1.0
         if seen > 0.0:
-            bad += _count_bad(values[start:stop])
+            bad += count_bad(values[start:stop])
     return above, equal, bad
 
 
@@ -108,6 +116,40 @@ def compress_above_plain(values, threshold, out):  # type: ignore[no-untyped-def
             out[above] = part[i]
             above += 1 if part[i] > threshold else 0
     return above, equal, bad
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def compress_between_wide(values, low, high, out):  # type: ignore[no-untyped-def]
+    """`compress_between` with vector compression."""
+    inside = 0
+    above = 0
+    whole = values.size // _WIDE * _WIDE
+    for i in range(0, whole, _WIDE):
+        more, _, beyond, _ = _compress_eight(values, i, low, high, out, inside)
+        inside += more
+        above += beyond
+    for i in range(whole, values.size):
+        x = values[i]
+        out[inside] = x
+        inside += 1 if low < x <= high else 0
+        above += 1 if x > high else 0
+    return inside, above
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def compress_between_plain(values, low, high, out):  # type: ignore[no-untyped-def]
+    """Copy the values in (low, high] to the front of `out`: (how many, how many are above `high`).
+
+    `out` has room for eight more than there are values, or is the array that they come from.
+    """
+    inside = 0
+    above = 0
+    for i in range(values.size):
+        x = values[i]
+        out[inside] = x
+        inside += 1 if low < x <= high else 0
+        above += 1 if x > high else 0
+    return inside, above
 
 
 def compress_above(values: NDArray[np.float64], threshold: float, out: NDArray[np.float64]) -> tuple[int, int, int]:
@@ -137,20 +179,20 @@ WIDE = bool(binding.get_host_cpu_features().get("avx512f", False))
 def sum_twice(values):  # type: ignore[no-untyped-def]
     """The sum as an unevaluated pair of floats, and the sum of magnitudes.
 
-    Eight running sums with the rounding error of every addition kept beside (Knuth's two-sum), so that the pair is off
-    by no more than about (n 2**-53)**2 times the sum of magnitudes.
+    Thirty-two running sums with the rounding error of every addition kept beside (Knuth's two-sum), so that the
+    pair is off by no more than about (n 2**-53)**2 times the sum of magnitudes.
 
     Parameters
     ----------
     values : float64 (n,), finite.
     """
-    high = np.zeros(_WIDE)
-    low = np.zeros(_WIDE)
-    size = np.zeros(_WIDE)
-    whole = values.size // _WIDE * _WIDE
-    for i in range(0, whole, _WIDE):
-        part = values[i : i + _WIDE]
-        for k in range(_WIDE):
+    high = np.zeros(_SUMS)
+    low = np.zeros(_SUMS)
+    size = np.zeros(_SUMS)
+    whole = values.size // _SUMS * _SUMS
+    for i in range(0, whole, _SUMS):
+        part = values[i : i + _SUMS]
+        for k in range(_SUMS):
             x = part[k]
             total = high[k] + x
             tail = total - high[k]
@@ -160,13 +202,13 @@ def sum_twice(values):  # type: ignore[no-untyped-def]
     s = 0.0
     e = 0.0
     magnitude = 0.0
-    for k in range(_WIDE + values.size - whole):
-        x = high[k] if k < _WIDE else values[whole + k - _WIDE]
+    for k in range(_SUMS + values.size - whole):
+        x = high[k] if k < _SUMS else values[whole + k - _SUMS]
         total = s + x
         tail = total - s
         e += (s - (total - tail)) + (x - tail)
         s = total
-        if k < _WIDE:
+        if k < _SUMS:
             e += low[k]
             magnitude += size[k]
         else:

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collatrisk.execution import MICRO_BLOCK
+from collatrisk.execution.scratch import kept_buffer
 from collatrisk.liquidation import RuleArrays
 from collatrisk.margining.names import EVENTS, METRICS, MIN_HEALTH, TAIL_METRICS
 from collatrisk.pricing import Positions
-from collatrisk.simulation.scratch import kept_buffer, read_scratch
+from collatrisk.simulation.scratch import read_scratch
 from collatrisk.simulation.source import PathBlock, PathSource
 
 FloatArray = NDArray[np.float64]

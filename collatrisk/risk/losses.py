@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,10 +15,9 @@ if TYPE_CHECKING:
     Losses = NDArray[Any] | pd.Series[Any] | list[float] | tuple[float, ...]
 
 FloatArray = NDArray[np.float64]
-_SMALL = 4096
-_SD_OF_SAMPLE = 4.0
-_SAMPLE = 4096
-_HUGE = 1e150
+SMALL = 4096
+"""Samples up to this size are sorted: compiled code would take longer to import than it saves."""
+HUGE = 1e150
 
 
 def as_losses(losses: object, problems: Problems, name: str = "losses") -> FloatArray:
@@ -59,9 +57,9 @@ def check_finite(values: FloatArray, problems: Problems, name: str = "losses") -
     if n_infinite:
         shown = f"{n_infinite} infinite among {values.size}"
         problems.add(name, shown, "must be finite", "an infinite loss has no expected shortfall: cap it or drop it")
-    n_huge = int(np.count_nonzero(np.abs(values) > _HUGE)) - n_infinite
+    n_huge = int(np.count_nonzero(np.abs(values) > HUGE)) - n_infinite
     if n_huge:
-        rule = f"must lie within -+{_HUGE:g}, or sums of squares overflow"
+        rule = f"must lie within -+{HUGE:g}, or sums of squares overflow"
         problems.add(name, f"{n_huge} beyond it among {values.size}", rule, "give larger units, millions say")
 
 
@@ -72,21 +70,6 @@ def largest(values: FloatArray, keep: int, problems: Problems) -> FloatArray:
     return found[max(0, found.size - keep) :]
 
 
-def largest_from(values: FloatArray, places: Sequence[int], problems: Problems) -> list[FloatArray]:
-    """For each place from the end (1 is the largest value), as many of the largest values, exact and hardly ordered.
-
-    The first element of each answer is its smallest and the second its next smallest; the rest are in any order: all
-    that VaR and ES read, and much quicker than sorting. NaN and infinite values go to `problems`.
-    """
-    found = _checked_candidates(values, max(places), problems)
-    if problems.found:
-        return []
-    answers: dict[int, FloatArray] = {}
-    for place in sorted(set(places), reverse=True):
-        answers[place] = found = _split(found, place)
-    return [answers[place] for place in places]
-
-
 def _checked_candidates(values: FloatArray, keep: int, problems: Problems) -> FloatArray:
     """Some of the largest values, at least `keep` of them if there are as many, in no order, in memory of their own.
 
@@ -94,70 +77,17 @@ def _checked_candidates(values: FloatArray, keep: int, problems: Problems) -> Fl
     what exceeds it. Where the guess fails, the whole is partitioned: what is kept is the same.
     """
     n = values.size
-    if n <= _SMALL or keep >= n // 4:
-        check_finite(values, problems)
-        return values.copy() if n <= _SMALL else np.partition(values, max(0, n - keep))[max(0, n - keep) :]
-    found = _candidates(values, keep, problems)
-    if found is None and not problems.found:
-        check_finite(values, problems)
-        found = np.partition(values, n - keep)[n - keep :]
-    if found is None:
-        return np.empty(0)
-    check_finite(np.array([found.min(), found.max()]), problems)
-    return found
+    if n > SMALL and keep < n // 4:
+        # Imported here because numba is slow to import and small samples do not need it.
+        from collatrisk.kernels.tail_search import gather_tail, plan_gather
+        from collatrisk.kernels.tails import CHUNK
 
-
-def _candidates(values: FloatArray, keep: int, problems: Problems) -> FloatArray | None:
-    """Some of the largest values, at least `keep` of them, in no order; None where the guess fails."""
-    # Imported here because numba is slow to import and small samples do not need it.
-    from collatrisk.kernels.tails import CHUNK, compress_above
-
-    n = values.size
-    sample = values[:: max(1, int(n / min(max(0.5 * n ** (2 / 3), 512), _SAMPLE)))].copy()
-    expected = sample.size * keep / n
-    rank = int(expected + _SD_OF_SAMPLE * expected**0.5) + 2
-    if rank >= sample.size * 0.7:
-        return None
-    sample.partition(sample.size - rank)
-    threshold = float(sample[sample.size - rank])
-    capacity = int(n * (rank + 6.0 * rank**0.5) / sample.size) + 2 * CHUNK
-    tail = np.empty(capacity)
-    above, equal, n_bad = compress_above(values, threshold, tail)
-    if n_bad:
-        check_finite(values, problems)
-        return None
-    if above < 0 or above + equal < keep:
-        return None
-    tail = tail[:above]
-    return tail if above >= keep else np.concatenate([tail, np.full(keep - above, threshold)])
-
-
-def _split(values: FloatArray, place: int) -> FloatArray:
-    """The `place` largest of finite values: the smallest of them first, the next smallest second."""
-    if values.size <= _SMALL:
-        rest = values.size - place
-        return np.partition(values, [rest, min(rest + 1, values.size - 1)])[rest:]
-    from collatrisk.kernels.tails import CHUNK, compress_above
-
-    smallest = kth_largest(values, place)
-    found = np.empty(place + CHUNK)
-    found[0] = smallest
-    above = compress_above(values, smallest, found[1:])[0]
-    found = found[:place]
-    found[above + 1 :] = smallest
-    if place > 1:
-        second = place - 1 if above + 1 < place else 1 + int(found[1:].argmin())
-        found[1], found[second] = found[second], found[1]
-    return found
-
-
-def kth_largest(values: FloatArray, k: int) -> float:
-    """The k-th largest of finite values: samples and one-pass gathers narrow the search until few are left."""
-    n = values.size
-    if n > _SMALL:
-        if 2 * k > n + 1:
-            return -kth_largest(-values, n - k + 1)
-        found = _candidates(values, k, Problems("values"))
-        if found is not None and found.size <= 0.9 * n:
-            return kth_largest(found, k)
-    return float(np.partition(values, n - k)[n - k])
+        stride, rank, capacity = plan_gather(n, keep)
+        work = np.empty((2, capacity + CHUNK))
+        n_found, n_bad = gather_tail(values, stride, rank, *work)
+        if not n_bad and n_found >= keep:
+            found = work[0, :n_found].copy()
+            check_finite(np.array([found.min(), found.max()]), problems)
+            return found
+    check_finite(values, problems)
+    return values.copy() if n <= SMALL else np.partition(values, max(0, n - keep))[max(0, n - keep) :]

@@ -15,8 +15,9 @@ from collatrisk.risk.bootstrap import REPLICATES, block_length, bootstrap
 from collatrisk.risk.estimate import Estimate, Kind
 from collatrisk.risk.intervals import BootstrapInterval, FixedInterval, Interval
 from collatrisk.risk.levels import check_floor, check_levels, check_overlap, check_seed, tail_size
-from collatrisk.risk.losses import as_losses, check_finite, largest, largest_from
+from collatrisk.risk.losses import as_losses, check_finite, largest
 from collatrisk.risk.moments import Moments
+from collatrisk.risk.tail_points import var_and_es_of
 
 if TYPE_CHECKING:
     from collatrisk.risk.losses import Losses
@@ -47,7 +48,7 @@ def value_at_risk(losses: Losses, level: float | Sequence[float] | FloatArray) -
     ------
     InputError : for empty, NaN, infinite or non-numeric losses and for levels outside (0, 1), all at once.
     """
-    return _read_tail("value_at_risk", losses, level, tailmath.tail_var)
+    return _both("value_at_risk", losses, level)[0]
 
 
 @overload
@@ -62,7 +63,7 @@ def expected_shortfall(losses: Losses, level: float | Sequence[float] | FloatArr
 
     Parameters, returns and raises as `value_at_risk`.
     """
-    return _read_tail("expected_shortfall", losses, level, tailmath.tail_es)
+    return _both("expected_shortfall", losses, level)[1]
 
 
 @overload
@@ -80,37 +81,22 @@ def var_and_es(
     -------
     (VaR, ES), as those functions give them.
     """
-    found = _tail_and_levels("var_and_es", losses, level)
-    var, es = _read(found, level, tailmath.tail_var), _read(found, level, tailmath.tail_es)
+    var, es = _both("var_and_es", losses, level)
     return var, es  # type: ignore[return-value]  # both are floats, or both are arrays
 
 
-def _read_tail(
-    title: str, losses: Losses, level: float | Sequence[float] | FloatArray, read: _Reader
-) -> float | FloatArray:
-    return _read(_tail_and_levels(title, losses, level), level, read)
-
-
-def _read(
-    found: tuple[list[FloatArray], int, tuple[float, ...]], level: float | Sequence[float] | FloatArray, read: _Reader
-) -> float | FloatArray:
-    tails, n, levels = found
-    answers = [read(tail, n, one) for tail, one in zip(tails, levels, strict=True)]
-    return answers[0] if np.ndim(level) == 0 else np.array(answers)
-
-
-def _tail_and_levels(
+def _both(
     title: str, losses: Losses, level: float | Sequence[float] | FloatArray
-) -> tuple[list[FloatArray], int, tuple[float, ...]]:
-    """For each level as much of the tail as it reads; how many losses; the levels."""
+) -> tuple[float | FloatArray, float | FloatArray]:
     problems = Problems(title)
     levels = check_levels(level, problems)
     values = as_losses(losses, problems)
-    usable = not problems.found and values.size > 0
-    places = [tailmath.most_needed(values.size, one) for one in levels] if usable else [1]
-    tails = largest_from(values, places, problems) if values.size else []
+    pairs = var_and_es_of(values, () if problems.found else levels, problems) if values.size else []
     problems.raise_if_any()
-    return tails, values.size, levels
+    if isinstance(level, float) or np.ndim(level) == 0:
+        return pairs[0]
+    var, es = zip(*pairs, strict=True)
+    return np.array(var), np.array(es)
 
 
 @overload

@@ -45,7 +45,12 @@ def tail_es(tail: FloatArray, n: int, level: float) -> float:
     whole = math.ceil(count) - 1
     inside = tail[tail.size - whole :] if whole else tail[:0]
     last = float(tail[tail.size - whole - 1])
-    return (exact_sum(inside) + (count - whole) * last) / count
+    return mean_with_last(exact_sum(inside), whole, last, count)
+
+
+def mean_with_last(total: float, whole: int, last: float, count: float) -> float:
+    """The mean of `count` losses from the sum of the `whole` largest and the `last` one, which counts in part."""
+    return (total + (count - whole) * last) / count
 
 
 def exact_sum(values: FloatArray) -> float:
@@ -56,10 +61,15 @@ def exact_sum(values: FloatArray) -> float:
     from collatrisk.kernels.tails import sum_twice
 
     high, low, magnitude = sum_twice(values)
-    doubt = 4.0 * (values.size * _HALF_ULP) ** 2 * magnitude
-    total: float = high + low
-    certain = high + (low - doubt) == total == high + (low + doubt)
-    return total if certain else math.fsum(values)
+    total = rounded_sum(high, low, magnitude, values.size)
+    return math.fsum(values) if total is None else total
+
+
+def rounded_sum(high: float, low: float, magnitude: float, n: int) -> float | None:
+    """The exactly rounded sum of `n` numbers from what `sum_twice` says of them; None where that leaves a doubt."""
+    doubt = 4.0 * (n * _HALF_ULP) ** 2 * magnitude
+    total = high + low
+    return total if high + (low - doubt) == total == high + (low + doubt) else None
 
 
 def estimate_var(tail: FloatArray, n: int, level: float, overlap: float = 1) -> Estimate:
@@ -116,7 +126,7 @@ def _es_error(tail: FloatArray, n: int, level: float, es: float) -> float:
     weights = np.ones(whole)
     weights[0] = count - (whole - 1)
     inside = tail[tail.size - whole :]
-    variance = math.fsum(weights * (inside - es) ** 2) / count * whole / (whole - 1)
+    variance = exact_sum(weights * (inside - es) ** 2) / count * whole / (whole - 1)
     # A constant tail leaves only rounding: call it zero, so that it is seen for what it is.
     if inside[0] == inside[-1]:
         variance = 0.0

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Protocol, runtime_checkable
 
-import numpy as np
-
+from collatrisk.execution.scratch import kept_buffer
 from collatrisk.simulation.source import FloatArray, PathBlock, PathSource
-
-_LEAST = 1 << 18  # floats; what is never touched costs no memory
-_MOST_KEPT = 1 << 24  # bytes a thread may keep between reads
-_kept = threading.local()
 
 
 @runtime_checkable
@@ -44,13 +38,3 @@ def read_scratch(source: PathSource, first: int, last: int, n_steps: int, *, var
     step_variance = buffer[split:].reshape(steps, *shape)
     source.read_into(first, prices, step_variance)
     return PathBlock(first, prices, step_variance if variance else None)
-
-
-def kept_buffer(name: str, size: int) -> FloatArray:
-    """`size` float64 of this thread's own memory, uninitialised; the next call with this name gives them away again."""
-    held: FloatArray | None = getattr(_kept, name, None)
-    if held is None or held.size < size:
-        held = np.empty(max(size, _LEAST))
-        if held.nbytes <= _MOST_KEPT:
-            setattr(_kept, name, held)
-    return held[:size]
