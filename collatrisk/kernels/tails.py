@@ -3,58 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-from llvmlite import binding, ir  # type: ignore[import-untyped]
-from numba import njit, types
-from numba.extending import intrinsic
+from numba import njit
 from numpy.typing import NDArray
+
+from collatrisk.kernels.vectors import WIDE, compress_eight
 
 CHUNK = 1024
 _WIDE = 8
 _SUMS = 32  # running sums: enough that an addition need not wait for the one before
-
-
-@intrinsic
-def _compress_eight(typing_context, values, at, low, high, out, to):  # type: ignore[no-untyped-def]
-    """Eight values from `at` on: those in (low, high] to `out` from `to` on. (inside, equal to low, above high, odd).
-
-    Writes eight elements, of which the first `inside` count; odd is 1 if one of the eight is NaN or infinite. The
-    vector instruction behind it (AVX-512 vcompresspd) keeps the order; other processors get a correct but slow
-    replacement, which is why they take the plain loop.
-    """
-    signature = types.Tuple((types.int64, types.int64, types.int64, types.float64))(
-        values, types.intp, types.float64, types.float64, out, types.intp
-    )
-
-    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
-        double, bit, byte = ir.DoubleType(), ir.IntType(1), ir.IntType(_WIDE)
-        vector, mask = ir.VectorType(double, _WIDE), ir.VectorType(bit, _WIDE)
-        array = context.make_array(signature.args[0])(context, builder, arguments[0])
-        target = context.make_array(signature.args[4])(context, builder, arguments[4])
-        x = builder.load(builder.bitcast(builder.gep(array.data, [arguments[1]]), vector.as_pointer()), align=8)
-
-        def spread(number):  # type: ignore[no-untyped-def]
-            one = builder.insert_element(ir.Constant(vector, ir.Undefined), number, ir.Constant(ir.IntType(32), 0))
-            return builder.shuffle_vector(one, one, ir.Constant(ir.VectorType(ir.IntType(32), _WIDE), [0] * _WIDE))
-
-        low, high = spread(arguments[2]), spread(arguments[3])
-        inside = builder.and_(builder.fcmp_ordered(">", x, low), builder.fcmp_ordered("<=", x, high))
-        equal, above = builder.fcmp_ordered("==", x, low), builder.fcmp_ordered(">", x, high)
-        name = "llvm.experimental.vector.compress.v8f64"
-        compress = builder.module.globals.get(name)
-        if compress is None:
-            compress = ir.Function(builder.module, ir.FunctionType(vector, [vector, mask, vector]), name)
-        packed = builder.call(compress, [x, inside, ir.Constant(vector, ir.Undefined)])
-        place = builder.bitcast(builder.gep(target.data, [arguments[5]]), vector.as_pointer())
-        builder.store(packed, place, align=8)
-        masks = (inside, equal, above)
-        counts = [builder.zext(builder.ctpop(builder.bitcast(mask, byte)), ir.IntType(64)) for mask in masks]
-        # x - x is 0 for finite values, nan for the others; they are only counted where there are any.
-        difference = builder.fsub(x, x)
-        odd = builder.bitcast(builder.fcmp_unordered("!=", difference, difference), byte)
-        bad = builder.uitofp(builder.icmp_unsigned("!=", odd, byte(0)), double)
-        return context.make_tuple(builder, signature.return_type, [*counts, bad])
-
-    return signature, generate
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -79,7 +35,7 @@ def compress_above_wide(values, threshold, out):  # type: ignore[no-untyped-def]
         seen = 0.0
         whole = start + (stop - start) // _WIDE * _WIDE
         for i in range(start, whole, _WIDE):
-            more, same, _, odd = _compress_eight(values, i, threshold, np.inf, out, above)
+            more, same, _, odd = compress_eight(values, i, threshold, np.inf, out, above)
             above += more
             equal += same
             seen += odd
@@ -125,7 +81,7 @@ def compress_between_wide(values, low, high, out):  # type: ignore[no-untyped-de
     above = 0
     whole = values.size // _WIDE * _WIDE
     for i in range(0, whole, _WIDE):
-        more, _, beyond, _ = _compress_eight(values, i, low, high, out, inside)
+        more, _, beyond, _ = compress_eight(values, i, low, high, out, inside)
         inside += more
         above += beyond
     for i in range(whole, values.size):
@@ -169,10 +125,6 @@ def compress_above(values: NDArray[np.float64], threshold: float, out: NDArray[n
     kernel = compress_above_wide if WIDE else compress_above_plain
     found: tuple[int, int, int] = kernel(values, threshold, out)
     return found
-
-
-WIDE = bool(binding.get_host_cpu_features().get("avx512f", False))
-"""Whether this processor compresses vectors in one instruction."""
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
