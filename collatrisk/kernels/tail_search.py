@@ -11,7 +11,6 @@ from numba import njit
 
 from collatrisk.kernels.tails import (
     CHUNK,
-    WIDE,
     compress_above_plain,
     compress_above_wide,
     compress_between_plain,
@@ -19,6 +18,7 @@ from collatrisk.kernels.tails import (
     count_bad,
     sum_twice,
 )
+from collatrisk.kernels.vectors import WIDE
 
 KTH, NEXT, HIGH, LOW, MAGNITUDE, N_POINTS = range(6)
 """What `tail_points` says of a place: the columns of its answer."""

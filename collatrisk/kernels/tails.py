@@ -6,10 +6,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from collatrisk.kernels.vectors import WIDE, compress_eight
+from collatrisk.kernels.vectors import EIGHT, WIDE, compress_eight
 
 CHUNK = 1024
-_WIDE = 8
 _SUMS = 32  # running sums: enough that an addition need not wait for the one before
 
 
@@ -33,8 +32,8 @@ def compress_above_wide(values, threshold, out):  # type: ignore[no-untyped-def]
         if above + CHUNK > out.size:
             return -1, 0, bad
         seen = 0.0
-        whole = start + (stop - start) // _WIDE * _WIDE
-        for i in range(start, whole, _WIDE):
+        whole = start + (stop - start) // EIGHT * EIGHT
+        for i in range(start, whole, EIGHT):
             more, same, _, odd = compress_eight(values, i, threshold, np.inf, out, above)
             above += more
             equal += same
@@ -79,8 +78,8 @@ def compress_between_wide(values, low, high, out):  # type: ignore[no-untyped-de
     """`compress_between` with vector compression."""
     inside = 0
     above = 0
-    whole = values.size // _WIDE * _WIDE
-    for i in range(0, whole, _WIDE):
+    whole = values.size // EIGHT * EIGHT
+    for i in range(0, whole, EIGHT):
         more, _, beyond, _ = compress_eight(values, i, low, high, out, inside)
         inside += more
         above += beyond

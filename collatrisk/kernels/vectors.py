@@ -15,16 +15,16 @@ from numba.extending import intrinsic
 WIDE = bool(binding.get_host_cpu_features().get("avx512f", False))
 """Whether this processor has registers of eight float64 and compresses them in one instruction."""
 
-_WIDE = 8
+EIGHT = 8
 _double, _bit, _byte = ir.DoubleType(), ir.IntType(1), ir.IntType(8)
-_vector, _mask = ir.VectorType(_double, _WIDE), ir.VectorType(_bit, _WIDE)
-_order = ir.VectorType(ir.IntType(32), _WIDE)
+_vector, _mask = ir.VectorType(_double, EIGHT), ir.VectorType(_bit, EIGHT)
+_order = ir.VectorType(ir.IntType(32), EIGHT)
 
 
 def _spread(builder: Any, number: Any) -> Any:
     """A vector with the same number in every lane."""
     one = builder.insert_element(ir.Constant(_vector, ir.Undefined), number, ir.Constant(ir.IntType(32), 0))
-    return builder.shuffle_vector(one, one, ir.Constant(_order, [0] * _WIDE))
+    return builder.shuffle_vector(one, one, ir.Constant(_order, [0] * EIGHT))
 
 
 @intrinsic
