@@ -50,6 +50,10 @@ if TYPE_CHECKING:
     from collatrisk.liquidation import (
         venues as venues,
     )
+    from collatrisk.liquidation.impact_fit import (
+        ImpactFit as ImpactFit,
+        calibrate_impact as calibrate_impact,
+    )
     from collatrisk.liquidation.selling import (
         AlmgrenChriss as AlmgrenChriss,
         BlockTrade as BlockTrade,
@@ -227,6 +231,10 @@ _HOME: dict[str, tuple[str, ...]] = {
         "replay",
     ),
     "liquidation": ("venues",),
+    "liquidation.impact_fit": (
+        "ImpactFit",
+        "calibrate_impact",
+    ),
     "liquidation.selling": (
         "AlmgrenChriss",
         "BlockTrade",

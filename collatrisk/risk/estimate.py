@@ -10,7 +10,7 @@ from collatrisk.base.tables import html_table
 from collatrisk.base.validation import Problems
 from collatrisk.risk.intervals import ExactValue, Interval, MappedInterval
 
-Kind = Literal["probability", "quantile", "expected_shortfall", "mean", "threshold", "exact"]
+Kind = Literal["probability", "quantile", "expected_shortfall", "mean", "threshold", "parameter", "exact"]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
