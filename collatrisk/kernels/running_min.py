@@ -177,13 +177,13 @@ def count_below(lowest, barriers, counts):  # type: ignore[no-untyped-def]
     Parameters
     ----------
     lowest : float64 (n_mixes, n_horizons, n_paths). barriers : float64 (n_barriers,).
-    counts : int64 (n_mixes, n_barriers, n_horizons), overwritten.
+    counts : int64 (n_mixes, n_horizons, n_barriers), overwritten.
     """
     n_mixes, n_horizons, _ = lowest.shape
     for m in range(n_mixes):
         for h in range(n_horizons):
             for b in range(barriers.size):
-                counts[m, b, h] = _count_row_below(lowest[m, h], barriers[b])
+                counts[m, h, b] = _count_row_below(lowest[m, h], barriers[b])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -62,3 +62,107 @@ def compress_eight(typing_context, values, at, low, high, out, to):  # type: ign
         return context.make_tuple(builder, signature.return_type, [*counts, bad])
 
     return signature, generate
+
+
+TILE_ROWS = 4
+TILE_LANES = 32
+_PARTS = TILE_LANES // EIGHT
+
+
+@intrinsic
+def tile_below_wide(typing_context, prices, at, columns, first, last, weights, start, scale, limits, values):  # type: ignore[no-untyped-def]
+    """`collatrisk.kernels.tile.tile_below_plain` with the whole tile in registers: sixteen of eight lanes each.
+
+    The values are written only if one of them is below its limit: mostly nothing is stored at all.
+    """
+    signature = types.UniTuple(types.uint64, 2)(
+        prices, types.intp, columns, types.intp, types.intp, weights, start, types.float64, limits, values
+    )
+
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        def address(which: int) -> Any:
+            return context.make_array(signature.args[which])(context, builder, arguments[which]).data
+
+        def wide(pointer: Any) -> Any:
+            return builder.bitcast(pointer, _vector.as_pointer())
+
+        word = ir.IntType(64)
+        price, column, weight, limit, value = (address(which) for which in (0, 2, 5, 8, 9))
+        begin = address(6)
+        at, first, last, scale = (arguments[which] for which in (1, 3, 4, 7))
+        name = "llvm.fma.v8f64"
+        fma = builder.module.globals.get(name)
+        if fma is None:
+            fma = ir.Function(builder.module, ir.FunctionType(_vector, [_vector] * 3), name)
+        opened = []
+        for row in range(TILE_ROWS):
+            cash = builder.load(builder.gep(begin, [word(row)]))
+            opened += [_spread(builder, builder.fmul(cash, scale))] * _PARTS
+
+        entry = builder.block
+        test, body, done = (builder.append_basic_block(part) for part in ("test", "body", "done"))
+        builder.branch(test)
+        builder.position_at_end(test)
+        j = builder.phi(word)
+        sums = [builder.phi(_vector) for _ in opened]
+        j.add_incoming(first, entry)
+        for total, begun in zip(sums, opened, strict=True):
+            total.add_incoming(begun, entry)
+        builder.cbranch(builder.icmp_signed("<", j, last), body, done)
+
+        builder.position_at_end(body)
+        row_of = builder.mul(builder.load(builder.gep(column, [j])), word(TILE_LANES))
+        place = builder.gep(price, [builder.add(at, row_of)])
+        lanes = [builder.load(wide(builder.gep(place, [word(EIGHT * part)])), align=8) for part in range(_PARTS)]
+        factors = builder.gep(weight, [builder.mul(j, word(TILE_ROWS))])
+        for row in range(TILE_ROWS):
+            factor = _spread(builder, builder.load(builder.gep(factors, [word(row)])))
+            for part in range(_PARTS):
+                total = sums[row * _PARTS + part]
+                total.add_incoming(builder.call(fma, [lanes[part], factor, total]), body)
+        j.add_incoming(builder.add(j, word(1)), body)
+        builder.branch(test)
+
+        builder.position_at_end(done)
+        bounds = [builder.load(wide(builder.gep(limit, [word(EIGHT * part)])), align=8) for part in range(len(sums))]
+        below = [builder.fcmp_ordered("<", total, bound) for total, bound in zip(sums, bounds, strict=True)]
+        any_below = below[0]
+        for mask in below[1:]:
+            any_below = builder.or_(any_below, mask)
+        found = builder.icmp_unsigned("!=", builder.bitcast(any_below, _byte), _byte(0))
+        store, end = builder.append_basic_block("store"), builder.append_basic_block("end")
+        builder.cbranch(found, store, end)
+
+        builder.position_at_end(store)
+        for where, total in enumerate(sums):
+            builder.store(total, wide(builder.gep(value, [word(EIGHT * where)])), align=8)
+        halves = []
+        for half in (below[: len(below) // 2], below[len(below) // 2 :]):
+            lanes_below = word(0)
+            for where, mask in enumerate(half):
+                bits = builder.zext(builder.bitcast(mask, _byte), word)
+                lanes_below = builder.or_(lanes_below, builder.shl(bits, word(EIGHT * where)))
+            halves.append(lanes_below)
+        builder.branch(end)
+
+        builder.position_at_end(end)
+        answer = []
+        for half in halves:
+            chosen = builder.phi(word)
+            chosen.add_incoming(word(0), done)
+            chosen.add_incoming(half, store)
+            answer.append(chosen)
+        return context.make_tuple(builder, signature.return_type, answer)
+
+    return signature, generate
+
+
+@intrinsic
+def lowest_bit(typing_context, bits):  # type: ignore[no-untyped-def]
+    """The place of the lowest 1 of a uint64 that is not 0."""
+    signature = types.int64(types.uint64)
+
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        return builder.cttz(arguments[0], _bit(1))
+
+    return signature, generate

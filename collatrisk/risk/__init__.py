@@ -10,6 +10,7 @@ from collatrisk.risk.intervals import (
     MappedInterval,
     NormalInterval,
     OrderInterval,
+    clopper_pearson,
 )
 from collatrisk.risk.levels import check_levels, quantile_rank, tail_size
 from collatrisk.risk.measures import (
@@ -40,6 +41,7 @@ __all__ = [
     "TailSketch",
     "block_estimate",
     "check_levels",
+    "clopper_pearson",
     "estimate_expected_shortfall",
     "estimate_mean",
     "estimate_probability",

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
 from scipy import special
 
 
@@ -86,6 +88,33 @@ class BinomialInterval:
         low = 0.0 if self.hits <= 0 else float(special.betaincinv(self.hits, misses + 1, tail))
         high = 1.0 if misses <= 0 else float(special.betaincinv(self.hits + 1, misses, 1.0 - tail))
         return low, high
+
+
+def clopper_pearson(
+    hits: NDArray[np.int64], n: int, overlap: int | NDArray[np.int64], confidence: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The bounds of `BinomialInterval` for many counts at once: one inversion for each that differs.
+
+    Parameters
+    ----------
+    hits : int64, any shape, in [0, n]. n : int >= 1.
+    overlap : whole number >= 1, or several that broadcast against `hits`: hits and n count as their overlap-th part.
+    confidence : in (0, 1).
+
+    Returns
+    -------
+    (low, high), float64 of the shape of `hits`.
+    """
+    shared = np.broadcast_to(overlap, hits.shape)
+    codes, back = np.unique(hits * np.int64(shared.max()) + (shared - 1), return_inverse=True)
+    worth = codes % np.int64(shared.max()) + 1
+    some = codes // np.int64(shared.max()) / worth
+    misses = n / worth - some
+    tail = 0.5 * (1.0 - confidence)
+    with np.errstate(all="ignore"):
+        low = np.where(some <= 0, 0.0, special.betaincinv(some, misses + 1, tail))
+        high = np.where(misses <= 0, 1.0, special.betaincinv(some + 1, misses, 1.0 - tail))
+    return low[back].reshape(hits.shape), high[back].reshape(hits.shape)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,13 @@ from concurrent.futures import Executor
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from collatrisk.base.validation import Problems
 from collatrisk.collateral import Terms
 from collatrisk.execution import iter_blocks
 from collatrisk.execution.blocks import Progress
-from collatrisk.risk import Estimate, TailSketch, estimate_probability, estimate_value_at_risk, tail_size
+from collatrisk.risk import Estimate, TailSketch, clopper_pearson, estimate_value_at_risk, tail_size
 from collatrisk.simulation.source import PathSource, check_source
 from collatrisk.sizing.inputs import (
     MixLike,
@@ -74,8 +75,6 @@ def compare_mixes(
     ------
     InputError : with all broken rules at once.
     """
-    import pandas as pd
-
     problems = Problems("compare_mixes")
     check_source(problems, source)
     problems.raise_if_any()
@@ -90,20 +89,41 @@ def compare_mixes(
 
     ordered = sorted(steps)
     minima = Minima.of(source, found, terms, ordered, currency)
-    count = CallCounts(minima, tuple(terms.margin_call * ratio for ratio in ratios))
-    hits = np.zeros((len(found), len(ratios), len(ordered)), dtype=np.int64)
+    barriers = terms.margin_call * np.array(ratios)
+    descending = np.argsort(-barriers)
+    count = CallCounts.of(minima, barriers[descending])
+    hits = np.zeros((len(found), len(ordered), len(ratios)), dtype=np.int64)
     for block in iter_blocks(count, source.n_paths, size=block_size, executor=executor, on_done=progress):
-        hits += block
-    rows = []
-    for m, mix in enumerate(found):
-        for i, ratio in enumerate(ratios):
-            for h, step in enumerate(ordered):
-                overlap = shared_steps(source, step)
-                estimate = estimate_probability(int(hits[m, i, h]), source.n_paths, overlap=overlap)
-                rows.append(
-                    (mix.label, ratio, float(steps[step]), estimate.value, *estimate.ci(confidence), estimate.n)
-                )
-    return pd.DataFrame(rows, columns=list(COLUMNS))
+        hits[:, :, descending] += block
+    days_of = [float(steps[step]) for step in ordered]
+    overlaps = np.array([shared_steps(source, step) for step in ordered])
+    return _surface([mix.label for mix in found], ratios, days_of, hits, source.n_paths, overlaps, confidence)
+
+
+def _surface(
+    labels: Sequence[str],
+    ratios: Sequence[float],
+    days: Sequence[float],
+    hits: NDArray[np.int64],
+    n_paths: int,
+    overlaps: NDArray[np.int64],
+    confidence: float,
+) -> pd.DataFrame:
+    """The table of `compare_mixes` from hits, int64 (n_mixes, n_horizons, n_ratios)."""
+    import pandas as pd
+
+    low, high = clopper_pearson(hits, n_paths, overlaps[:, None], confidence)
+    columns = (hits / n_paths, low, high)
+    shape = (len(labels), len(ratios), len(days))
+    mix, ratio, day = (index.ravel() for index in np.indices(shape))
+    values: dict[str, object] = {
+        "mix": [labels[m] for m in mix.tolist()],
+        "ltv": np.array(ratios)[ratio],
+        "horizon_days": np.array(days)[day],
+    }
+    for name, column in zip(("probability", "low", "high"), columns, strict=True):
+        values[name] = column.swapaxes(1, 2).ravel()
+    return pd.DataFrame(values | {"n": n_paths}, columns=list(COLUMNS))
 
 
 def max_ltv(
