@@ -21,6 +21,15 @@ def piecewise_cubic(cubics, x, scale=None, power=None):
     return c0 + c1 * t + c2 * t**2 + c3 * t**3
 
 
+def history_row(history, path, step, before):
+    """Twin of `kernels.history.draw_rows`: the row of this step, given that of the step before."""
+    place, restart = naive.draw_uniforms(history.key, path, step, 2 << 16)
+    size = history.columns.shape[1]
+    if before is None or restart < history.restart:
+        return math.floor(place * size)
+    return (before + 1) % size
+
+
 def simulate_path(inputs, path, n_steps):
     """Twin of `kernels.paths.simulate_block` for one path: prices (n_steps + 1, d) and variances (n_steps, d)."""
     d = len(inputs.spot)
@@ -29,6 +38,7 @@ def simulate_path(inputs, path, n_steps):
     variances = [list(row) for row in steps.variances]
     log_price = [0.0] * d
     prices, step_variances = [list(inputs.spot)], []
+    place = None
     for step in range(n_steps):
         half = step % 2
         normals = [naive.draw_normals(copula.key, path, step // 2, i)[half] for i in range(d)]
@@ -37,6 +47,8 @@ def simulate_path(inputs, path, n_steps):
             g = naive.draw_normals(copula.key, path, step // 2, 1 << 16)[half]
             mixing = piecewise_cubic(copula.mixing, g, scale=copula.mixing_scale)
         step_variances.append([])
+        if inputs.history.columns.size:
+            place = history_row(inputs.history, path, step, place)
         for i in range(d):
             score = mixing * sum(copula.lower[i, j] * normals[j] for j in range(i + 1))
             cubics = laws.cubics[laws.offset[i] : laws.offset[i] + 2 * laws.segments[i]]
@@ -46,6 +58,8 @@ def simulate_path(inputs, path, n_steps):
                 z = piecewise_cubic(cubics, score, scale=laws.scale[i])
             else:
                 z = piecewise_cubic(cubics, score, power=int(laws.power[i]))
+            if place is not None:
+                z = inputs.history.columns[i, place]
             h = steps.omega[i]
             for k in range(steps.alpha.shape[1]):
                 e = residuals[i][-1 - k]
@@ -54,8 +68,9 @@ def simulate_path(inputs, path, n_steps):
             e = math.sqrt(h) * z
             residuals[i].append(e)
             variances[i].append(h)
-            log_price[i] += steps.mean[i] + steps.variance_drift * h + e
-            step_variances[-1].append(h * copula.conditional * mixing**2)
+            season = steps.season[i, step % steps.season.shape[1]]
+            log_price[i] += season * steps.mean[i] + steps.variance_drift * season**2 * h + season * e
+            step_variances[-1].append(season**2 * h * copula.conditional * mixing**2)
         for j, arrival in enumerate(jumps.probability):
             if naive.draw_uniforms(jumps.key, path, step, j)[0] < arrival:
                 log_price = [x + jumps.size[j, i] for i, x in enumerate(log_price)]

@@ -29,3 +29,19 @@ def harrell_davis(ordered, level):
     n = len(ordered)
     law = stats.beta((n + 1) * level, (n + 1) * (1.0 - level))
     return sum((law.cdf((i + 1) / n) - law.cdf(i / n)) * x for i, x in enumerate(ordered))
+
+
+def season_factors(values, hours, weight):
+    """Log mean absolute size of each hour of the week, centred, times its weight, scaled to mean square 1."""
+    level = []
+    for t in range(len(values)):
+        near = values[max(t - 84, 0) : t + 85]
+        level.append(sum(near) / len(near))
+    means = []
+    for hour in range(168):
+        own = [values[t] / level[t] for t in range(len(values)) if hours[t] == hour]
+        means.append(math.log(sum(own) / len(own)))
+    centre = sum(means) / 168
+    factors = [math.exp(w * (m - centre)) for w, m in zip(weight, means, strict=True)]
+    root = math.sqrt(sum(f * f for f in factors) / 168)
+    return [f / root for f in factors]

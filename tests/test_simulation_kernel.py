@@ -17,6 +17,7 @@ from collatrisk.simulation import Marginal, PathPlan
 from collatrisk.simulation.tables import (
     LARGEST_SCORE,
     TOLERANCE,
+    ParametricLaw,
     largest_t_score,
     mixing_table,
     normal_score_table,
@@ -111,7 +112,7 @@ def test_interpolation_agrees_with_its_twin():
     twin = [naive_paths.piecewise_cubic(table.cubics, value, scale=2**table.power) for value in x]
     np.testing.assert_allclose(even(table, x), twin, rtol=1e-12)
     x = np.concatenate([x, np.geomspace(1, 3e4, 200), -np.geomspace(1, 3e4, 200)])
-    table = t_score_table(5.0, "skewt", 4.0, 0.2)
+    table = t_score_table(5.0, ParametricLaw("skewt", 4.0, 0.2))
     twin = [naive_paths.piecewise_cubic(table.cubics, value, power=table.power) for value in x]
     np.testing.assert_allclose(octaves(table, x), twin, rtol=1e-12, atol=1e-14)
 
@@ -134,7 +135,7 @@ def test_normal_score_tables_reach_every_score_within_a_ten_millionth(law):
 
     z = np.random.default_rng(5).uniform(-LARGEST_SCORE, LARGEST_SCORE, 4001)
     exact = exact_innovation(law, z < 0, ndtr(-np.abs(z)))
-    found = even(normal_score_table(*law), z)
+    found = even(normal_score_table(ParametricLaw(*law)), z)
     assert relative_error(found, exact) < 1e-7
     assert np.all(np.diff(found[np.argsort(z)]) > 0)
 
@@ -145,7 +146,7 @@ def test_t_score_tables_reach_every_score_within_a_ten_millionth(nu, law):
     rng, reach = np.random.default_rng(6), math.asinh(largest_t_score(nu))
     t = np.sinh(rng.uniform(-reach, reach, 4001))
     exact = exact_innovation(law, t < 0, distributions.cdf("t", -np.abs(t) * math.sqrt((nu - 2) / nu), nu))
-    found = octaves(t_score_table(nu, *law), t)
+    found = octaves(t_score_table(nu, ParametricLaw(*law)), t)
     assert relative_error(found, exact) < 1e-7
     assert np.all(np.diff(found[np.argsort(t)]) > 0)
 

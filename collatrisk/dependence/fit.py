@@ -64,6 +64,7 @@ def fit_dependence(uniforms: FloatArray, spec: DependenceSpec, *, assets: Sequen
         return DependenceFit(spec, names, np.eye(size), loglikelihood=0.0, n_obs=n_obs)
     if isinstance(spec, GaussianCopula):
         return _fit_gaussian(data, spec, names)
+    assert isinstance(spec, StudentTCopula)
     return _fit_student(data, spec, names)
 
 
@@ -171,7 +172,8 @@ def _checked(uniforms: object, spec: object, assets: Sequence[str]) -> tuple[Flo
     names = tuple(map(str, assets))
     data = as_numbers(uniforms, "fit_dependence", "uniforms")
     known = isinstance(spec, (Independent, GaussianCopula, StudentTCopula))
-    shape.check(known, "spec", spec, "must be a dependence spec", "use StudentTCopula()")
+    rule = "must be a copula, which is fitted to uniforms"
+    shape.check(known, "spec", spec, rule, "use StudentTCopula(); FilteredHistorical() has fit_history")
     fits = data.ndim == 2 and data.shape[1] == len(names) and len(names) > 0
     shape.check(fits, "uniforms", data.shape, f"must have shape (n_obs, {len(names)})", "one column an asset")
     shape.check(len(set(names)) == len(names), "assets", names, "must not repeat", "give each asset once")

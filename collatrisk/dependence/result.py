@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from collatrisk.base.tables import html_table
 from collatrisk.base.validation import Problems
 from collatrisk.dependence.correlation import correlation_factor
 from collatrisk.dependence.density import t_tail_dependence
+from collatrisk.dependence.historical import FilteredHistorical, empirical_tail_dependence
 from collatrisk.dependence.specs import DependenceSpec, Independent, StudentTCopula, spec_from_dict
 
 if TYPE_CHECKING:
@@ -41,6 +42,8 @@ class DependenceFit:
     n_obs : observations used, 0 if not fitted.
     shrinkage : weight of the shrinkage target in the correlation, in [0, 1].
     findings : what the fit noticed.
+    rows : float64 (n_rows, n_assets) standardised residuals, a row a date, from which `FilteredHistorical` draws;
+        None for the others. read-only.
 
     Raises
     ------
@@ -56,6 +59,7 @@ class DependenceFit:
     n_obs: int = 0
     shrinkage: float = 0.0
     findings: tuple[Finding, ...] = ()
+    rows: FloatArray | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         correlation = np.array(self.correlation, dtype=np.float64, order="C")
@@ -67,6 +71,7 @@ class DependenceFit:
         for name in ("nu", "nu_std_error", "loglikelihood"):
             object.__setattr__(self, name, _optional(getattr(self, name)))
         problems = Problems("Dependence")
+        self._hold_rows(problems)
         check_correlation(problems, "correlation", correlation, len(self.assets))
         if self.nu_std_error is not None:
             problems.number("nu_std_error", self.nu_std_error, low=0, remedy="None where there is none")
@@ -87,6 +92,19 @@ class DependenceFit:
             )
         problems.raise_if_any()
 
+    def _hold_rows(self, problems: Problems) -> None:
+        wanted = isinstance(self.spec, FilteredHistorical)
+        rule = "belong to FilteredHistorical, and to it alone"
+        problems.check(wanted == (self.rows is not None), "rows", self.rows is not None, rule, "use fit_history")
+        if self.rows is None:
+            return
+        rows = np.array(self.rows, dtype=np.float64, order="C")
+        rows.flags.writeable = False
+        object.__setattr__(self, "rows", rows)
+        fits = rows.ndim == 2 and rows.shape[1] == len(self.assets) and len(rows) > 0 and bool(np.isfinite(rows).all())
+        rule = f"must be finite, of shape (n_rows, {len(self.assets)})"
+        problems.check(fits, "rows", rows.shape, rule, "one column an asset")
+
     def select(self, assets: tuple[str, ...]) -> DependenceFit:
         """The same dependence between some of the assets, in the order given (a copula's margins are of its kind)."""
         problems = Problems("Dependence.select")
@@ -104,10 +122,12 @@ class DependenceFit:
             self.n_obs,
             self.shrinkage,
             self.findings,
+            None if self.rows is None else self.rows[:, rows],
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """A JSON-ready dictionary."""
+        """A JSON-ready dictionary; the key ``rows`` is left out where there are none."""
+        kept = {} if self.rows is None else {"rows": self.rows.tolist()}
         return {
             "spec": self.spec.to_dict(),
             "assets": list(self.assets),
@@ -118,6 +138,7 @@ class DependenceFit:
             "n_obs": self.n_obs,
             "shrinkage": self.shrinkage,
             "findings": [finding.to_dict() for finding in self.findings],
+            **kept,
         }
 
     @classmethod
@@ -133,6 +154,7 @@ class DependenceFit:
             int(data["n_obs"]),
             float(data["shrinkage"]),
             tuple(Finding.from_dict(finding) for finding in data["findings"]),
+            np.array(data["rows"], dtype=np.float64) if data.get("rows") is not None else None,
         )
 
     def summary(self) -> pd.DataFrame:
@@ -147,9 +169,16 @@ class DependenceFit:
         return correlation_factor(self.correlation)
 
     def tail_dependence(self) -> pd.DataFrame:
-        """Chance, by pair, of one asset's extreme fall given the other's; 0 without a t copula."""
+        """Chance, by pair, of one asset's extreme fall given the other's; 0 without a t copula.
+
+        The limit of the copula; for rows of history their own figure: how often the column's asset is among its worst
+        5 % on the dates on which the row's is.
+        """
         import pandas as pd
 
+        if self.rows is not None:
+            found = empirical_tail_dependence(self.rows)
+            return pd.DataFrame(found, index=list(self.assets), columns=list(self.assets))
         size = len(self.assets)
         values = np.eye(size)
         if self.nu is not None:

@@ -1,4 +1,4 @@
-"""What to fit between assets: independence, the Gaussian copula or the Student t copula."""
+"""What to fit between assets: independence, the Gaussian copula, the Student t copula, or rows of history."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from collatrisk.base.validation import Problems
+from collatrisk.dependence.historical import FilteredHistorical
 
 Shrinkage: TypeAlias = Literal["auto"] | None
 
@@ -75,9 +76,14 @@ class StudentTCopula:
         return "Student t copula"
 
 
-DependenceSpec: TypeAlias = Independent | GaussianCopula | StudentTCopula
+DependenceSpec: TypeAlias = Independent | GaussianCopula | StudentTCopula | FilteredHistorical
 
-_KINDS = ("independent", "gaussian", "student-t")
+_KEYS = {
+    "independent": ("kind",),
+    "gaussian": ("kind", "shrinkage"),
+    "student-t": ("kind", "shrinkage"),
+    "filtered-historical": ("kind", "mean_block"),
+}
 
 
 def spec_from_dict(data: Mapping[str, Any]) -> DependenceSpec:
@@ -89,12 +95,15 @@ def spec_from_dict(data: Mapping[str, Any]) -> DependenceSpec:
     """
     kind = data.get("kind")
     problems = Problems("Dependence spec")
-    problems.choice("kind", kind, _KINDS)
-    allowed = ("kind",) if kind == "independent" else ("kind", "shrinkage")
-    problems.known("key", data, allowed)
+    problems.choice("kind", kind, tuple(_KEYS))
+    problems.raise_if_any()
+    assert isinstance(kind, str)
+    problems.known("key", data, _KEYS[kind])
     problems.raise_if_any()
     if kind == "independent":
         return Independent()
+    if kind == "filtered-historical":
+        return FilteredHistorical(data.get("mean_block", 1.0))
     shrinkage = data.get("shrinkage", "auto")
     return GaussianCopula(shrinkage) if kind == "gaussian" else StudentTCopula(shrinkage)
 

@@ -14,6 +14,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from collatrisk.kernels.history import HistoryInputs, draw_rows
 from collatrisk.kernels.jumps import JumpInputs, add_jumps
 from collatrisk.kernels.laws import LawInputs, innovate
 from collatrisk.kernels.rows import CHUNK
@@ -29,6 +30,7 @@ class PathInputs(NamedTuple):
     ----------
     spot : (d,) prices at step 0.
     scores : the copula. laws : the innovations. steps : the recursions. jumps : what arrives on top.
+    history : rows of innovations in the place of scores and laws, where it has any.
     """
 
     spot: NDArray[np.float64]
@@ -36,6 +38,7 @@ class PathInputs(NamedTuple):
     laws: LawInputs
     steps: StepInputs
     jumps: JumpInputs
+    history: HistoryInputs
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -51,11 +54,15 @@ def simulate_block(inputs, first, prices, step_variance):  # type: ignore[no-unt
 
     Notes
     -----
-    Per step and asset: r = mean + variance_drift h + e, e = sqrt(h) z, and z the asset's law at the score that the
-    copula gives it. Steps 2k and 2k + 1 share the two normals of one counter, so a longer horizon extends a shorter.
+    Per step and asset: r = s mean + variance_drift s^2 h + s e, e = sqrt(h) z, s the season, and z the asset's law at
+    the score that the copula gives it, or its place in a row of history. Steps 2k and 2k + 1
+    share the two normals of one counter, so a longer horizon extends a shorter.
     """
     steps, assets, paths = prices.shape[0] - 1, prices.shape[1], prices.shape[2]
     wanted = step_variance.shape[0] > 0
+    drawn = inputs.history.columns.shape[1] > 0
+    places = np.empty(CHUNK, dtype=np.int64)
+    draws = np.empty((2, CHUNK))
     lags = inputs.steps.residuals.shape[1]
     scores = np.empty((2, assets, CHUNK))
     mixing = np.ones((2, CHUNK))
@@ -71,14 +78,17 @@ def simulate_block(inputs, first, prices, step_variance):  # type: ignore[no-unt
             prices[0, i, low:high] = inputs.spot[i]
         for step in range(steps):
             half = step % 2
-            if half == 0:
+            if drawn:
+                draw_rows(inputs.history, first + low, step, places, draws, scores[half])
+            elif half == 0:
                 draw_pair(inputs.scores, first + low, step // 2, scores, mixing, rows)
             for i in range(assets):
+                season = inputs.steps.season[i, step % inputs.steps.season.shape[1]]
                 innovate(inputs.laws, i, scores[half, i], rows)
-                step_asset(inputs.steps, i, step, scores[half, i], state[i], e[i], h[i])
+                step_asset(inputs.steps, i, step, season, scores[half, i], state[i], e[i], h[i])
                 if wanted:
                     out = step_variance[step, i, low:high]
-                    _write_variances(inputs.scores.conditional, state[i, :CHUNK], mixing[half], out)
+                    _write_variances(inputs.scores.conditional * (season * season), state[i, :CHUNK], mixing[half], out)
             add_jumps(inputs.jumps, first + low, step, uniforms, state)
             for i in range(assets):
                 _write_prices(inputs.spot[i], state[i, 2 * CHUNK :], prices[step + 1, i, low:high])

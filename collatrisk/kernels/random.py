@@ -18,6 +18,7 @@ from numba import njit
 from collatrisk.kernels.special import log, sin_cos_turns
 
 MIXING_SLOT = 1 << 16  # draw 1 of asset 0: the common mixing variable of the t copula
+HISTORY_SLOT = 2 << 16  # draw 2 of asset 0: which row of history
 
 _MASK32 = np.uint64(0xFFFFFFFF)
 _32 = np.uint64(32)
@@ -94,6 +95,12 @@ def fill_normals(key, first_path, pair, slot, even, odd):  # type: ignore[no-unt
     """
     _fill_unit_pairs(np.uint64(key), np.uint64(first_path), np.uint64(pair), np.uint64(slot), even, odd)
     _box_muller(even, odd)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def fill_uniform_pairs(key, first_path, step, slot, a, b):  # type: ignore[no-untyped-def]
+    """Fill two rows with the two uniforms of each counter; the first is that of `fill_uniforms`."""
+    _fill_unit_pairs(np.uint64(key), np.uint64(first_path), np.uint64(step), np.uint64(slot), a, b)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

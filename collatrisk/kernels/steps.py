@@ -20,13 +20,15 @@ class StepInputs(NamedTuple):
 
     Attributes
     ----------
-    mean : (d,). variance_drift : the log drift is mean + variance_drift * h.
+    mean : (d,). variance_drift : the log drift is season * mean + variance_drift * season^2 * h.
+    season : (d, P) the factor of the standard deviation at step t is season[t mod P]; one 1 where there is none.
     constant : bool (d,), True where h never moves. omega : (d,).
     alpha, gamma, beta : (d, K), nearest lag first. residuals, variances : (d, K), the start, oldest first.
     """
 
     mean: NDArray[np.float64]
     variance_drift: float
+    season: NDArray[np.float64]
     constant: NDArray[np.bool_]
     omega: NDArray[np.float64]
     alpha: NDArray[np.float64]
@@ -50,25 +52,25 @@ def start_paths(inputs, state, e, h):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def step_asset(inputs, i, step, innovations, state, e, h):  # type: ignore[no-untyped-def]
-    """One step of one asset: variance, residual, log price."""
-    mean, variance_drift = inputs.mean[i], inputs.variance_drift
+def step_asset(inputs, i, step, season, innovations, state, e, h):  # type: ignore[no-untyped-def]
+    """One step of one asset: variance, residual, log price. The recursion knows nothing of the season."""
+    mean, variance_drift = season * inputs.mean[i], inputs.variance_drift * (season * season)
     if inputs.constant[i]:
-        _step_constant(mean, variance_drift, innovations, state)
+        _step_constant(mean, variance_drift, season, innovations, state)
     elif h.shape[0] == 1:
         alpha, gamma, beta = inputs.alpha[i, 0], inputs.gamma[i, 0], inputs.beta[i, 0]
-        _step_one_lag(inputs.omega[i], alpha, gamma, beta, mean, variance_drift, innovations, state)
+        _step_one_lag(inputs.omega[i], alpha, gamma, beta, mean, variance_drift, season, innovations, state)
     else:
         alpha, gamma, beta = inputs.alpha[i], inputs.gamma[i], inputs.beta[i]
-        _step_lags(alpha, gamma, beta, inputs.omega[i], mean, variance_drift, step, innovations, state, e, h)
+        _step_lags(alpha, gamma, beta, inputs.omega[i], mean, variance_drift, season, step, innovations, state, e, h)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _step_one_lag(omega, alpha, gamma, beta, mean, variance_drift, innovations, state):  # type: ignore[no-untyped-def]
+def _step_one_lag(omega, alpha, gamma, beta, mean, variance_drift, season, innovations, state):  # type: ignore[no-untyped-def]
     """One step with one lag: `state` holds h, e and the log price, `CHUNK` of each one after the other.
 
-    h <- omega + (alpha + gamma 1{e < 0}) e^2 + beta h, e <- sqrt(h) z, log price += mean + variance_drift h + e. In one
-    array at fixed distances they need no test that they do not overlap, so that one loop can do all of it.
+    h <- omega + (alpha + gamma 1{e < 0}) e^2 + beta h, e <- sqrt(h) z, log price += mean + variance_drift h + season e.
+    In one array at fixed distances they need no test that they do not overlap, so that one loop can do all of it.
     """
     fallen = alpha + gamma
     for n in range(CHUNK):
@@ -77,20 +79,20 @@ def _step_one_lag(omega, alpha, gamma, beta, mean, variance_drift, innovations, 
         e = math.sqrt(h) * innovations[n]
         state[n] = h
         state[CHUNK + n] = e
-        state[2 * CHUNK + n] += fma(variance_drift, h, mean) + e
+        state[2 * CHUNK + n] += fma(season, e, fma(variance_drift, h, mean))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _step_constant(mean, variance_drift, innovations, state):  # type: ignore[no-untyped-def]
+def _step_constant(mean, variance_drift, season, innovations, state):  # type: ignore[no-untyped-def]
     """One step with a variance that never moves; `state` as in `_step_one_lag`."""
-    deviation = math.sqrt(state[0])
+    deviation = season * math.sqrt(state[0])
     drift = fma(variance_drift, state[0], mean)
     for n in range(CHUNK):
         state[2 * CHUNK + n] += fma(deviation, innovations[n], drift)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _step_lags(alpha, gamma, beta, omega, mean, variance_drift, step, innovations, state, e, h):  # type: ignore[no-untyped-def]
+def _step_lags(alpha, gamma, beta, omega, mean, variance_drift, season, step, innovations, state, e, h):  # type: ignore[no-untyped-def]
     """One step with several lags; e and h (K, CHUNK) are rings whose slot `step` mod K holds the oldest lag."""
     lags = h.shape[0]
     slot = step % lags
@@ -108,4 +110,4 @@ def _step_lags(alpha, gamma, beta, omega, mean, variance_drift, step, innovation
     for n in range(CHUNK):
         e[slot, n] = math.sqrt(h[slot, n]) * innovations[n]
         state[n] = h[slot, n]
-        state[2 * CHUNK + n] += fma(variance_drift, h[slot, n], mean) + e[slot, n]
+        state[2 * CHUNK + n] += fma(season, e[slot, n], fma(variance_drift, h[slot, n], mean))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from collatrisk.base.findings import Finding
 from collatrisk.dependence.correlation import correlation_factor
+from collatrisk.dependence.historical import FilteredHistorical, resampled
 from collatrisk.dependence.result import DependenceFit
 from collatrisk.dependence.specs import Independent
 from collatrisk.simulation.marginals import Marginal
@@ -19,6 +20,7 @@ from collatrisk.simulation.model import MarketModel
 from collatrisk.volatility.coordinates import Coordinates, as_vector
 from collatrisk.volatility.covariance import ParameterUncertainty
 from collatrisk.volatility.likelihood import NU_BOUNDS
+from collatrisk.volatility.tail_law import InnovationLaw, TailLaw
 from collatrisk.volatility.uncertainty import (
     bootstrap_finding,
     covariance_draws,
@@ -38,6 +40,7 @@ class MarginalDraws:
     ----------
     origin : the marginal of the estimates. names : of the columns.
     values : (n, k). last_variances : (n, q). findings : how they were drawn.
+    laws : of the innovations where they are not the spec's, one a draw.
     """
 
     origin: Marginal
@@ -45,6 +48,7 @@ class MarginalDraws:
     values: FloatArray | None
     last_variances: FloatArray
     findings: tuple[Finding, ...]
+    laws: tuple[InnovationLaw, ...] = ()
 
     def marginal(self, draw: int) -> Marginal:
         """The marginal with the parameters and the state of one draw, as if they had been given."""
@@ -63,6 +67,7 @@ class MarginalDraws:
             loglikelihood=None,
             findings=(*origin.findings, *self.findings),
             uncertainty=None,
+            innovations=self.laws[draw] if self.laws else origin.innovations,
         )
 
 
@@ -70,14 +75,21 @@ def draw_marginals(model: MarketModel, n: int, rng: np.random.Generator) -> tupl
     """Draws of every asset's parameters; see `collatrisk.simulation.draw_models`."""
     normals = _NormalsByName(model, n, rng)
     streams = rng.spawn(len(model.marginals))
-    return tuple(
-        _draw_one(marginal, normals.of(place, Coordinates(marginal.spec).names), stream)
-        for place, (marginal, stream) in enumerate(zip(model.marginals, streams, strict=True))
-    )
+    found = []
+    for place, (marginal, stream) in enumerate(zip(model.marginals, streams, strict=True)):
+        column = None if model.dependence.rows is None else model.dependence.rows[:, place]
+        own = stream.spawn(1)[0]
+        drawn = _draw_one(marginal, normals.of(place, Coordinates(marginal.spec).names), column, stream)
+        law = marginal.innovations
+        laws = tuple(law.draw(own) for _ in range(n)) if isinstance(law, TailLaw) and marginal.n_obs else ()
+        found.append(replace(drawn, laws=laws))
+    return tuple(found)
 
 
 def draw_dependence(fit: DependenceFit, rng: np.random.Generator) -> Iterator[DependenceFit]:
     """Endless draws of a dependence within its estimation error; the same again where nothing was estimated."""
+    if fit.rows is not None and fit.n_obs > 0:
+        return _histories(fit, rng)
     if fit.n_obs == 0 or isinstance(fit.spec, Independent) or len(fit.assets) < 2:
         return repeat(fit)
     return _dependences(fit, rng)
@@ -98,6 +110,28 @@ def _dependences(fit: DependenceFit, rng: np.random.Generator) -> Iterator[Depen
         np.fill_diagonal(drawn, 1.0)
         nu = fit.nu if fit.nu is None else _drawn_nu(fit.nu, fit.nu_std_error, float(rng.standard_normal()))
         yield replace(fit, correlation=drawn, nu=nu, nu_std_error=None, loglikelihood=None, n_obs=0)
+
+
+def _histories(fit: DependenceFit, rng: np.random.Generator) -> Iterator[DependenceFit]:
+    """Rows drawn from the rows: histories of the same length that might have been."""
+    assert fit.rows is not None
+    assert isinstance(fit.spec, FilteredHistorical)
+    while True:
+        rows = resampled(fit.rows, fit.spec.mean_block, rng)
+        correlation = np.atleast_2d(np.corrcoef(rows, rowvar=False))
+        np.fill_diagonal(correlation, 1.0)
+        yield replace(fit, rows=rows, correlation=correlation, n_obs=0)
+
+
+def _shocks(
+    marginal: Marginal, column: FloatArray | None, shape: tuple[int, int], rng: np.random.Generator
+) -> FloatArray:
+    """Innovations as the paths have them: from the rows, from the semiparametric law, or from the spec's."""
+    if column is not None:
+        return np.asarray(column[rng.integers(column.size, size=shape)])
+    if isinstance(marginal.innovations, TailLaw):
+        return marginal.innovations.ppf(rng.random(shape))
+    return law_shocks(marginal.dist, marginal.nu, marginal.lam, shape, rng)
 
 
 def _drawn_nu(nu: float, error: float | None, normal: float) -> float:
@@ -129,7 +163,9 @@ class _NormalsByName:
         return np.column_stack(columns) if columns else np.empty((self._n, 0))
 
 
-def _draw_one(marginal: Marginal, normals: FloatArray, rng: np.random.Generator) -> MarginalDraws:
+def _draw_one(
+    marginal: Marginal, normals: FloatArray, column: FloatArray | None, rng: np.random.Generator
+) -> MarginalDraws:
     n = normals.shape[0]
     coordinates = Coordinates(marginal.spec)
     last = np.array(marginal.last_variances, dtype=np.float64)
@@ -143,7 +179,7 @@ def _draw_one(marginal: Marginal, normals: FloatArray, rng: np.random.Generator)
     if values is None and known is None:
         values = _uncorrelated(marginal, coordinates, theta, normals, notes)
     if values is None:
-        values = _bootstrapped(marginal, coordinates, n, rng, notes)
+        values = _bootstrapped(marginal, coordinates, n, column, rng, notes)
     state = np.tile(last, (n, 1)) if known is None else shifted_variances(theta, values, known, last)
     return MarginalDraws(marginal, coordinates.names, values, state, tuple(notes))
 
@@ -166,7 +202,12 @@ def _uncorrelated(
 
 
 def _bootstrapped(
-    marginal: Marginal, coordinates: Coordinates, n: int, rng: np.random.Generator, notes: list[Finding]
+    marginal: Marginal,
+    coordinates: Coordinates,
+    n: int,
+    column: FloatArray | None,
+    rng: np.random.Generator,
+    notes: list[Finding],
 ) -> FloatArray:
     """Refits of histories simulated from the marginal itself, of its own length."""
     from collatrisk.volatility.bootstrap import bootstrap_params, simulate_returns
@@ -175,11 +216,11 @@ def _bootstrapped(
     start = long_run if math.isfinite(long_run) else marginal.next_variance
 
     def simulate(count: int) -> FloatArray:
-        shocks = law_shocks(marginal.dist, marginal.nu, marginal.lam, (marginal.n_obs, count), rng)
+        shocks = _shocks(marginal, column, (marginal.n_obs, count), rng)
         return simulate_returns(marginal.mu, marginal.coefficients, shocks, start)
 
     values, failed = bootstrap_params(marginal.spec, "mean_square", simulate, n)
     values, pulled = stationary(coordinates, values)
-    law = "innovations of the fitted law"
+    law = "innovations of the fitted law" if column is None else "innovations drawn from the rows of history"
     notes.append(bootstrap_finding(marginal.asset, marginal.uncertainty, law, failed, pulled))
     return values

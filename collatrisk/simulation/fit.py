@@ -10,15 +10,21 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 
 from collatrisk.base.errors import CollatriskError, DataError, FitError, Problem
+from collatrisk.base.findings import Finding
 from collatrisk.base.validation import Problems
 from collatrisk.base.version import __version__
 from collatrisk.dependence.fit import fit_dependence
+from collatrisk.dependence.historical import FilteredHistorical, fit_history
 from collatrisk.dependence.specs import DependenceSpec, GaussianCopula, Independent, StudentTCopula
 from collatrisk.market.clock import Clock
 from collatrisk.simulation.marginals import Marginal
 from collatrisk.simulation.model import MarketModel
+from collatrisk.simulation.residuals import innovation_law, named, residual_rows, season_of_each
 from collatrisk.simulation.uniforms import MARGINS, Margins, clock_findings, to_uniforms
+from collatrisk.volatility.season import HourOfWeek, SeasonFit
 from collatrisk.volatility.specs import ConstantVolatility, Ewma, Garch, VolatilitySpec
+from collatrisk.volatility.tail_law import InnovationLaw
+from collatrisk.volatility.tails import GpdTails, TailFit, fit_tails
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +33,7 @@ if TYPE_CHECKING:
     from collatrisk.volatility.likelihood import Presample
 
 History: TypeAlias = Literal["common", "own"]
+Innovations: TypeAlias = GpdTails | Mapping[str, GpdTails | None] | None
 
 ANY_ASSET = "*"
 _HISTORIES = ("common", "own")
@@ -38,7 +45,9 @@ _TITLE = "fit_market"
 def fit_market(
     prices: pd.DataFrame,
     *,
-    volatility: VolatilitySpec | Mapping[str, VolatilitySpec] = _GARCH,
+    volatility: VolatilitySpec | Mapping[str, VolatilitySpec] | None = None,
+    innovations: Innovations = None,
+    season: HourOfWeek | None = None,
     dependence: DependenceSpec = _STUDENT,
     clock: Clock | str | None = None,
     presample: Presample = "mean_square",
@@ -47,9 +56,9 @@ def fit_market(
     source: str = "prices given as a DataFrame",
     created: str | None = None,
 ) -> MarketModel:
-    """Fit a market model: volatility of each asset, then the dependence of their standardised residuals.
+    """Fit a market model: volatility of each asset, then the law and the dependence of their standardised residuals.
 
-    Two steps (inference functions for margins, Joe 1997): the copula is fitted to F_i(z_it), F_i the law fitted to the
+    In steps (inference functions for margins, Joe 1997): the copula is fitted to F_i(z_it), F_i the law fitted to the
     standardised residuals of asset i, or to their ranks. Its standard errors take those uniforms as given.
 
     Parameters
@@ -57,8 +66,13 @@ def fit_market(
     prices : DataFrame, dates in order, one column an asset, > 0. Rows on which any asset has no price are dropped with
         a finding for each such asset; nothing is filled.
     volatility : one spec for all assets, or ``{"ETH": Garch(), "USDC": ConstantVolatility(), "*": Garch()}`` where
-        ``"*"`` is for those not named.
-    dependence : the copula.
+        ``"*"`` is for those not named. None: `Garch()`; where the innovations come from the residuals,
+        `Garch(dist="normal")`, whose quasi-likelihood is consistent whatever their law.
+    innovations : `GpdTails()`, for all assets or by name as `volatility`: the law of the residuals gets an empirical
+        centre and generalised Pareto tails, and joins any copula. None: the law of the spec.
+    season : `HourOfWeek()` takes the season of the week out of each asset's returns before the fit; the paths put it
+        back by the clock. A 24/7 clock only.
+    dependence : a copula, or `FilteredHistorical()`: rows of residuals are drawn as they are, without copula or law.
     clock : a `Clock`, ``"24/7"``, ``"business"``, or None to infer it from the dates. Assets of different clocks
         (crypto and equities) need an explicit choice; they are then fitted on common dates, with a finding.
     presample : see `fit_volatility`.
@@ -85,19 +99,31 @@ def fit_market(
     from collatrisk.market.provenance import frame_hash
     from collatrisk.market.returns import log_returns
 
-    _check_arguments(dependence, history, margins)
+    _check_arguments(dependence, innovations, season, history, margins)
     used_clock = resolve_clock(prices, clock)
     aligned, alignment = align_prices(prices, how="intersection")
-    specs = _spec_of_each(volatility, [str(name) for name in aligned.columns])
+    names = [str(name) for name in aligned.columns]
+    drawn = isinstance(dependence, FilteredHistorical)
+    usual = Garch(dist="normal") if drawn or innovations is not None else _GARCH
+    specs = _spec_of_each(usual if volatility is None else volatility, names)
+    laws = _laws_of_each(innovations, names)
     returns = log_returns(aligned)
     series = {asset: returns[asset] for asset in specs}
     if history == "own":
         series = _own_returns(ordered_prices(prices, _TITLE).loc[: aligned.index[-1]])
+    seasons = season_of_each(series, season, used_clock)
+    series = {asset: seasons[asset].returns if asset in seasons else one for asset, one in series.items()}
     fits = _fit_each(series, specs, presample)
     dates = {asset: one.index for asset, one in series.items()}
-    uniforms, transformed = to_uniforms(fits, dates, returns.index, margins)
+    tails = {asset: fit_tails(named(fits[asset], asset), law) for asset, law in laws.items()}
     assets = tuple(fits)
-    joint = fit_dependence(uniforms, dependence, assets=assets)
+    if isinstance(dependence, FilteredHistorical):
+        transformed: list[Finding] = []
+        rows = residual_rows(fits, dates, returns.index)
+        joint = fit_history(rows, dependence, assets=assets)
+    else:
+        uniforms, transformed = to_uniforms(fits, dates, returns.index, margins, tails)
+        joint = fit_dependence(uniforms, dependence, assets=assets)
     joint_text = _DEPENDENCE_TEXT[type(dependence)]
     texts = {
         "source": source,
@@ -105,7 +131,8 @@ def fit_market(
         "first": str(aligned.index[0].date()),
         "last": str(aligned.index[-1].date()),
         "n_obs": str(len(returns)),
-        "estimator": f"maximum likelihood, presample {presample}, {history} history; {joint_text}, {margins} margins",
+        "estimator": f"maximum likelihood, presample {presample}, {history} history; "
+        + _how(joint_text, margins, innovations, season, drawn),
         "collatrisk": __version__,
         "numpy": np.__version__,
         "arch": version("arch"),
@@ -116,7 +143,10 @@ def fit_market(
         assets=assets,
         spot=aligned.to_numpy(dtype=np.float64)[-1],
         clock=used_clock,
-        marginals=tuple(_marginal(asset, fit) for asset, fit in fits.items()),
+        marginals=tuple(
+            _marginal(asset, fit, innovation_law(asset, tails, joint), tails.get(asset), seasons.get(asset))
+            for asset, fit in fits.items()
+        ),
         dependence=joint,
         provenance=texts,
         findings=(*alignment, *clock_findings(aligned, used_clock), *transformed),
@@ -127,11 +157,27 @@ _DEPENDENCE_TEXT: dict[type, str] = {
     Independent: "no dependence",
     GaussianCopula: "Gaussian copula by the correlation of normal scores",
     StudentTCopula: "t copula by Kendall's tau and maximum likelihood in nu",
+    FilteredHistorical: "rows of residuals",
 }
 
 
-def _check_arguments(dependence: object, history: object, margins: object) -> None:
+def _how(joint: str, margins: Margins, innovations: Innovations, season: HourOfWeek | None, drawn: bool) -> str:
+    """The end of the estimator's line: what came after the volatilities."""
+    parts = [joint if drawn else f"{joint}, {margins} margins"]
+    if innovations is not None:
+        parts.append("innovations with generalised Pareto tails by maximum likelihood")
+    if season is not None:
+        parts.append("season of the week taken out")
+    return "; ".join(parts)
+
+
+def _check_arguments(dependence: object, innovations: object, season: object, history: object, margins: object) -> None:
     problems = Problems(_TITLE)
+    lone = innovations is None or not isinstance(dependence, FilteredHistorical)
+    rule = "brings its own innovations: the rows of history"
+    problems.check(lone, "dependence", dependence, rule, "leave innovations out, or use a copula")
+    fair = season is None or isinstance(season, HourOfWeek)
+    problems.check(fair, "season", season, "must be an HourOfWeek or None", "give HourOfWeek()")
     fits = type(dependence) in _DEPENDENCE_TEXT
     problems.check(fits, "dependence", dependence, "must be a dependence spec", "use StudentTCopula()")
     problems.choice("history", history, _HISTORIES)
@@ -160,6 +206,21 @@ def _spec_of_each(
         problems.add(name, bad, "must be a Garch, an Ewma or a ConstantVolatility", "give Garch(), for example")
     problems.raise_if_any()
     return chosen
+
+
+def _laws_of_each(innovations: Innovations, assets: list[str]) -> dict[str, GpdTails]:
+    """The asked law of the assets that shall have one."""
+    problems = Problems(_TITLE)
+    if isinstance(innovations, Mapping):
+        problems.known("innovations", innovations, [*assets, ANY_ASSET])
+        chosen = {asset: innovations.get(asset, innovations.get(ANY_ASSET)) for asset in assets}
+    else:
+        chosen = dict.fromkeys(assets, innovations)
+    for asset, law in chosen.items():
+        fair = law is None or isinstance(law, GpdTails)
+        problems.check(fair, f"innovations[{asset}]", law, "must be a GpdTails or None", "give GpdTails()")
+    problems.raise_if_any()
+    return {asset: law for asset, law in chosen.items() if law is not None}
 
 
 def _own_returns(prices: pd.DataFrame) -> dict[str, pd.Series]:
@@ -210,8 +271,11 @@ def _naming(asset: str, error: CollatriskError) -> list[Problem]:
     ]
 
 
-def _marginal(asset: str, fit: VolatilityFit) -> Marginal:
+def _marginal(
+    asset: str, fit: VolatilityFit, law: InnovationLaw | None, tails: TailFit | None, season: SeasonFit | None
+) -> Marginal:
     robust = {name: float(value) for name, value in fit.std_errors["robust"].items() if np.isfinite(value)}
+    found = [*fit.findings, *(tails.findings if tails else ()), *(season.findings if season else ())]
     return Marginal(
         asset=asset,
         spec=fit.spec,
@@ -220,7 +284,10 @@ def _marginal(asset: str, fit: VolatilityFit) -> Marginal:
         last_residuals=fit.last_residuals,
         last_variances=fit.last_variances,
         n_obs=fit.n_obs,
-        loglikelihood=fit.loglikelihood,
-        findings=tuple(replace(f, subject=asset, message=f"{f.subject}: {f.message}") for f in fit.findings),
+        # The density of r = s x is that of x over s.
+        loglikelihood=fit.loglikelihood - (season.log_scale if season else 0.0),
+        findings=tuple(replace(f, subject=asset, message=f"{f.subject}: {f.message}") for f in found),
         uncertainty=fit.uncertainty,
+        innovations=law,
+        season=season.season if season else None,
     )

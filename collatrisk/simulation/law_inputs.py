@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from collatrisk.simulation.marginals import Marginal
-from collatrisk.simulation.tables import CubicTable, normal_score_table, t_score_table
+from collatrisk.simulation.tables import (
+    EMPIRICAL_TOLERANCE,
+    TOLERANCE,
+    CubicTable,
+    ParametricLaw,
+    normal_score_table,
+    t_score_table,
+)
+from collatrisk.volatility.tail_law import HistoricalLaw, TailLaw
 
 if TYPE_CHECKING:
     from collatrisk.kernels.laws import LawInputs
@@ -21,27 +29,46 @@ def law_inputs(marginals: Sequence[Marginal], copula_nu: float | None) -> LawInp
     size = len(marginals)
     law, power, offset, segments = (np.zeros(size, dtype=np.int64) for _ in range(4))
     scale = np.ones(size)
-    tables: dict[tuple[str, float, float], tuple[CubicTable, int]] = {}
+    tables: dict[ParametricLaw | TailLaw, tuple[CubicTable, int]] = {}
     stacked = [np.zeros((2, 4))]
     for i, marginal in enumerate(marginals):
         factor = _linear_scale(marginal, copula_nu)
         if factor is not None:
             law[i], scale[i] = LINEAR, factor
             continue
-        shape = (marginal.dist, marginal.nu, marginal.lam)
-        if shape not in tables:
-            table = normal_score_table(*shape) if copula_nu is None else t_score_table(copula_nu, *shape)
-            tables[shape] = (table, sum(map(len, stacked)))
+        shaped = _law(marginal)
+        if shaped not in tables:
+            table = _table(shaped, copula_nu)
+            tables[shaped] = (table, sum(map(len, stacked)))
             stacked.append(table.cubics)
-        table, offset[i] = tables[shape]
+        table, offset[i] = tables[shaped]
         law[i] = OCTAVE if table.octaves else EVEN
         scale[i], power[i], segments[i] = float(2**table.power), table.power, table.segments
     cubics = np.ascontiguousarray(np.concatenate(stacked))
     return LawInputs(law, scale, power, offset, segments, cubics)
 
 
+def _law(marginal: Marginal) -> ParametricLaw | TailLaw:
+    own = marginal.innovations
+    return own if isinstance(own, TailLaw) else ParametricLaw(marginal.dist, marginal.nu, marginal.lam)
+
+
+def _table(law: ParametricLaw | TailLaw, copula_nu: float | None) -> CubicTable:
+    tolerance = EMPIRICAL_TOLERANCE if isinstance(law, TailLaw) else TOLERANCE
+    if copula_nu is None:
+        return normal_score_table(law, tolerance)
+    return t_score_table(copula_nu, law, tolerance)
+
+
 def _linear_scale(marginal: Marginal, copula_nu: float | None) -> float | None:
-    """The factor from score to innovation where they differ by no more; None where a table is needed."""
+    """The factor from score to innovation where they differ by no more; None where a table is needed.
+
+    Rows of history are innovations already.
+    """
+    if isinstance(marginal.innovations, HistoricalLaw):
+        return 1.0
+    if marginal.innovations is not None:
+        return None
     if copula_nu is None:
         return 1.0 if marginal.dist == "normal" else None
     same = marginal.dist != "normal" and marginal.lam == 0.0 and marginal.nu == copula_nu

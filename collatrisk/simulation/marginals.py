@@ -18,7 +18,9 @@ from collatrisk.volatility import forecast
 from collatrisk.volatility.covariance import ParameterUncertainty
 from collatrisk.volatility.distributions import second_moment_below_zero
 from collatrisk.volatility.likelihood import parameter_names
+from collatrisk.volatility.season import Season
 from collatrisk.volatility.specs import GarchCoefficients, VolatilitySpec, garch_coefficients, spec_from_dict
+from collatrisk.volatility.tail_law import InnovationLaw, law_from_dict
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,10 @@ class Marginal:
     findings : what the fit noticed.
     uncertainty : the covariance of the parameters and the slopes of the last variances, for `draw_models`; None if the
         parameters were given or the model was saved without it.
+    innovations : a law that takes the place of the spec's in simulation (`GpdTails`, `FilteredHistorical`); None for
+        the spec's own. The spec's is then only the likelihood by which the parameters were estimated.
+    season : factors by which the standard deviation moves through the week; None where there are none. Parameters,
+        state, variances and forecasts of this class are those of returns divided by their factor.
 
     Raises
     ------
@@ -57,6 +63,8 @@ class Marginal:
     loglikelihood: float | None = None
     findings: tuple[Finding, ...] = ()
     uncertainty: ParameterUncertainty | None = None
+    innovations: InnovationLaw | None = None
+    season: Season | None = None
 
     def __post_init__(self) -> None:
         problems = Problems(f"Marginal of {self.asset!r}")
@@ -146,6 +154,8 @@ class Marginal:
     @property
     def below_zero(self) -> float:
         """E[z^2 1(z < 0)] of the innovations: the weight of gamma in the persistence."""
+        if self.innovations is not None:
+            return self.innovations.below_zero
         return second_moment_below_zero(self.dist, self.nu, self.lam)
 
     @property
@@ -216,8 +226,9 @@ class Marginal:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """A JSON-ready dictionary; the key ``uncertainty`` is left out where there is none."""
-        kept = {} if self.uncertainty is None else {"uncertainty": self.uncertainty.to_dict()}
+        """A JSON-ready dictionary; without ``uncertainty``, ``innovations``, ``season`` where there are none."""
+        optional = {"uncertainty": self.uncertainty, "innovations": self.innovations, "season": self.season}
+        kept = {name: part.to_dict() for name, part in optional.items() if part is not None}
         return {
             "asset": self.asset,
             "spec": self.spec.to_dict(),
@@ -245,6 +256,8 @@ class Marginal:
             None if data["loglikelihood"] is None else float(data["loglikelihood"]),
             tuple(Finding.from_dict(finding) for finding in data["findings"]),
             ParameterUncertainty.from_dict(data["uncertainty"]) if data.get("uncertainty") is not None else None,
+            law_from_dict(data["innovations"]) if data.get("innovations") is not None else None,
+            Season.from_dict(data["season"]) if data.get("season") is not None else None,
         )
 
     def __reduce__(self) -> tuple[Any, ...]:

@@ -18,6 +18,7 @@ from collatrisk.base.validation import Problems
 from collatrisk.dependence.result import DependenceFit
 from collatrisk.market.clock import Clock
 from collatrisk.simulation.marginals import Marginal
+from collatrisk.volatility.tail_law import HistoricalLaw
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -136,6 +137,10 @@ class MarketModel:
             ("dependence", list(self.dependence.assets)),
         ):
             problems.check(found == names, what, found, f"must be of the assets {names}, in that order", "reorder them")
+        drawn = self.dependence.rows is not None
+        unlike = [m.asset for m in self.marginals if isinstance(m.innovations, HistoricalLaw) != drawn]
+        rule = "must have rows of history as their innovations where the dependence has, and only there"
+        problems.check(not unlike, "marginals", unlike, rule, "fit_market(..., dependence=FilteredHistorical())")
         for i, jump in enumerate(self.jumps):
             problems.known(f"jumps[{i}].log_sizes", jump.log_sizes, names)
 

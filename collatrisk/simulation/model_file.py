@@ -90,7 +90,7 @@ _MARGINAL: Schema = {
     "findings": _TABLES,
 }
 # Not in every file: models of given parameters and files of before have none.
-_MARGINAL_OPTIONAL: Schema = {"uncertainty": ("a table", _table)}
+_MARGINAL_OPTIONAL: Schema = dict.fromkeys(("uncertainty", "innovations", "season"), ("a table", _table))
 _ROWS = _list_of(_list_of(_number))
 _UNCERTAINTY: Schema = {
     "names": _TEXTS,
@@ -108,6 +108,8 @@ _DEPENDENCE: Schema = {
     "shrinkage": ("a number", _number),
     "findings": _TABLES,
 }
+# Rows of history, which only models of `FilteredHistorical` hold.
+_DEPENDENCE_OPTIONAL: Schema = {"rows": ("a list of rows of numbers", _ROWS)}
 _JUMP: Schema = {
     "label": ("a text", _text),
     "intensity_per_year": ("a number", _number),
@@ -200,7 +202,7 @@ def _check_tables(problems: Problems, data: object) -> None:
             _check_findings(problems, part["findings"], f"marginals[{i}].findings")
             if "uncertainty" in part:
                 _check_table(problems, part["uncertainty"], f"marginals[{i}].uncertainty.", _UNCERTAINTY)
-    if _check_table(problems, data["dependence"], "dependence.", _DEPENDENCE):
+    if _check_table(problems, data["dependence"], "dependence.", _DEPENDENCE, _DEPENDENCE_OPTIONAL):
         _check_findings(problems, data["dependence"]["findings"], "dependence.findings")
     for i, jump in enumerate(data["jumps"]):
         _check_table(problems, jump, f"jumps[{i}].", _JUMP)

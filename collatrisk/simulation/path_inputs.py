@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from collatrisk.market.clock import Clock
+from collatrisk.simulation.history_inputs import history_inputs
 from collatrisk.simulation.jump_inputs import jump_inputs
 from collatrisk.simulation.law_inputs import law_inputs
 from collatrisk.simulation.model import MarketModel
@@ -30,6 +31,7 @@ def path_inputs(model: MarketModel, clock: Clock, seed: int, drift: Drift) -> Pa
         spot=np.array(model.spot),
         scores=score_inputs(model.dependence, seed),
         laws=law_inputs(model.marginals, model.dependence.nu),
-        steps=step_inputs(model.marginals, clock.steps_per_day / model.clock.steps_per_day, drift),
+        steps=step_inputs(model.marginals, model.clock, clock, drift),
         jumps=jump_inputs(model.jumps, model.assets, clock.step_years, seed),
+        history=history_inputs(model.dependence, seed),
     )

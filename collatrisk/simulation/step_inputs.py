@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
+from collatrisk.market.clock import Clock
 from collatrisk.simulation.marginals import Marginal
 
 if TYPE_CHECKING:
@@ -16,15 +18,16 @@ Drift: TypeAlias = Literal["martingale", "zero_log", "fitted"]
 DRIFTS: tuple[Drift, ...] = ("martingale", "zero_log", "fitted")
 
 
-def step_inputs(marginals: Sequence[Marginal], refinement: float, drift: Drift) -> StepInputs:
+def step_inputs(marginals: Sequence[Marginal], fitted: Clock, clock: Clock, drift: Drift) -> StepInputs:
     """What `collatrisk.kernels.steps` reads: coefficients and filtered state, padded with zeros to the longest lag.
 
     Parameters
     ----------
-    refinement : simulated steps to a step of the model; above 1 only where every variance is constant.
+    fitted, clock : of the model and of the simulated steps, which are finer only where every variance is constant.
     """
     from collatrisk.kernels.steps import StepInputs
 
+    refinement = clock.steps_per_day / fitted.steps_per_day
     coefficients = [marginal.coefficients for marginal in marginals]
     lags = max(1, *(max(c.residual_lags, c.variance_lags) for c in coefficients))
     constant = np.array([is_constant(marginal) for marginal in marginals])
@@ -43,10 +46,19 @@ def step_inputs(marginals: Sequence[Marginal], refinement: float, drift: Drift) 
     return StepInputs(
         mean=np.array([marginal.mu / refinement if drift == "fitted" else 0.0 for marginal in marginals]),
         variance_drift=-0.5 if drift == "martingale" else 0.0,
+        season=_seasons(marginals, clock),
         constant=constant,
         omega=omega,
         **arrays,
     )
+
+
+def _seasons(marginals: Sequence[Marginal], clock: Clock) -> NDArray[np.float64]:
+    """(d, P) factors of a week's steps from the last observation on; (d, 1) ones where no asset has a season."""
+    if all(marginal.season is None for marginal in marginals):
+        return np.ones((len(marginals), 1))
+    period = 7 * clock.steps_per_day
+    return np.array([np.ones(period) if m.season is None else m.season.steps(clock.steps_per_day) for m in marginals])
 
 
 def is_constant(marginal: Marginal) -> bool:

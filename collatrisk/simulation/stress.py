@@ -63,6 +63,10 @@ def stress_model(
     for i, jump in enumerate(jumps):
         problems.known(f"jumps[{i}].log_sizes", jump.log_sizes, model.assets)
     if correlation is not None:
+        copula = model.dependence.rows is None
+        rule = "cannot be moved: rows of history have no correlation to set"
+        remedy = "stress volatility or add jumps, or fit a copula (GpdTails keeps the residuals' own law)"
+        problems.check(copula, "correlation", correlation, rule, remedy)
         _check_correlation(problems, correlation, model.n_assets)
     problems.raise_if_any()
     stressed = replace(

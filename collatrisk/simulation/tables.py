@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ FloatArray = NDArray[np.float64]
 Curve = Callable[[FloatArray], tuple[FloatArray, FloatArray]]  # x -> value and slope
 
 TOLERANCE = 1e-8
+EMPIRICAL_TOLERANCE = 1e-4  # of laws with an empirical centre, whose density has corners at its knots
 LARGEST_SCORE = 8.58  # of a Box-Muller normal from 52-bit uniforms: sqrt(-2 ln 2**-53) = 8.5717
 
 _COARSEST, _FINEST = 4, 9  # powers of two: segments to a unit or to an octave
@@ -77,38 +79,72 @@ def largest_t_score(nu: float) -> float:
     )
 
 
-def normal_score_table(dist: str, nu: float, lam: float) -> CubicTable:
+class ScoredLaw(Protocol):
+    """What a table asks of a law: quantiles from either tail, and the log density."""
+
+    def ppf(self, u: FloatArray) -> FloatArray:
+        """z with P(Z <= z) = u."""
+
+    def isf(self, s: FloatArray) -> FloatArray:
+        """z with P(Z > z) = s."""
+
+    def logpdf(self, z: FloatArray) -> FloatArray:
+        """The logarithm of the density."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParametricLaw:
+    """A law of `collatrisk.volatility.distributions` with its shapes."""
+
+    dist: str
+    nu: float
+    lam: float
+
+    def ppf(self, u: FloatArray) -> FloatArray:
+        """z with P(Z <= z) = u."""
+        return distributions.ppf(self.dist, u, self.nu, self.lam)
+
+    def isf(self, s: FloatArray) -> FloatArray:
+        """z with P(Z > z) = s."""
+        return distributions.isf(self.dist, s, self.nu, self.lam)
+
+    def logpdf(self, z: FloatArray) -> FloatArray:
+        """The logarithm of the density."""
+        return distributions.logpdf(self.dist, z, self.nu, self.lam)
+
+
+def normal_score_table(law: ScoredLaw, tolerance: float = TOLERANCE) -> CubicTable:
     """The innovation of rank Phi(z), in the normal score z (Gaussian copula)."""
 
     def curve(z: FloatArray) -> tuple[FloatArray, FloatArray]:
-        value = _quantile(dist, nu, lam, z < 0.0, special.ndtr(-np.abs(z)))
-        return value, np.exp(-0.5 * z * z - _LOG_SQRT_2PI - distributions.logpdf(dist, value, nu, lam))
+        value = _quantile(law, z < 0.0, special.ndtr(-np.abs(z)))
+        return value, np.exp(-0.5 * z * z - _LOG_SQRT_2PI - law.logpdf(value))
 
-    return _refine(curve, LARGEST_SCORE, octaves=False, floor=0.1)
+    return _refine(curve, LARGEST_SCORE, octaves=False, floor=0.1, tolerance=tolerance)
 
 
-def t_score_table(copula_nu: float, dist: str, nu: float, lam: float) -> CubicTable:
+def t_score_table(copula_nu: float, law: ScoredLaw, tolerance: float = TOLERANCE) -> CubicTable:
     """The innovation of rank F(T), F the Student t law of the copula, in T (t copula)."""
     unit = math.sqrt((copula_nu - 2.0) / copula_nu)
 
     def curve(t: FloatArray) -> tuple[FloatArray, FloatArray]:
-        value = _quantile(dist, nu, lam, t < 0.0, distributions.cdf("t", -np.abs(t) * unit, copula_nu))
+        value = _quantile(law, t < 0.0, distributions.cdf("t", -np.abs(t) * unit, copula_nu))
         density = distributions.logpdf("t", t * unit, copula_nu) + math.log(unit)
-        return value, np.exp(density - distributions.logpdf(dist, value, nu, lam))
+        return value, np.exp(density - law.logpdf(value))
 
-    return _refine(curve, largest_t_score(copula_nu), octaves=True, floor=0.1)
+    return _refine(curve, largest_t_score(copula_nu), octaves=True, floor=0.1, tolerance=tolerance)
 
 
-def _quantile(dist: str, nu: float, lam: float, left: NDArray[np.bool_], tail: FloatArray) -> FloatArray:
+def _quantile(law: ScoredLaw, left: NDArray[np.bool_], tail: FloatArray) -> FloatArray:
     """The quantile whose nearer tail has the probability `tail`, on the left or on the right."""
-    return np.asarray(np.where(left, distributions.ppf(dist, tail, nu, lam), distributions.isf(dist, tail, nu, lam)))
+    return np.asarray(np.where(left, law.ppf(tail), law.isf(tail)))
 
 
-def _refine(curve: Curve, largest: float, *, octaves: bool, floor: float) -> CubicTable:
-    """The coarsest table within `TOLERANCE`, or the finest there is."""
+def _refine(curve: Curve, largest: float, *, octaves: bool, floor: float, tolerance: float = TOLERANCE) -> CubicTable:
+    """The coarsest table within the tolerance, or the finest there is."""
     for power in range(_COARSEST, _FINEST + 1):
         table = _build(curve, largest, power, octaves, floor)
-        if table.error < TOLERANCE:
+        if table.error < tolerance:
             break
     return table
 

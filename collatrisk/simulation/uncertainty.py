@@ -38,6 +38,8 @@ def draw_models(model: MarketModel, n: int, seed: int = 0) -> Iterator[MarketMod
       without covariance is drawn by its robust standard errors as if they were not correlated. A finding says so.
     - *Dependence*: correlations as those of a normal sample of n_obs (with a t copula n_obs / (1.15 + 2 / nu), measured
       for the estimator by Kendall's tau), nu by its standard error; apart from the volatilities (two-step estimation).
+    - *Tails* of `GpdTails`: xi and scale from their asymptotic covariance. *Rows* of `FilteredHistorical`: as many rows
+      drawn from them by the same bootstrap. Seasons stay.
     - Parameters that were given and not fitted (n_obs = 0), and jumps, stay.
 
     Parameters

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from collatrisk.volatility.fit import VolatilityFit
+    from collatrisk.volatility.tails import TailFit
 
 FloatArray = NDArray[np.float64]
 Margins: TypeAlias = Literal["law", "ranks"]
@@ -28,7 +29,11 @@ _REJECT = 0.01
 
 
 def to_uniforms(
-    fits: Mapping[str, VolatilityFit], dates: Mapping[str, pd.Index], common: pd.Index, margins: Margins
+    fits: Mapping[str, VolatilityFit],
+    dates: Mapping[str, pd.Index],
+    common: pd.Index,
+    margins: Margins,
+    tails: Mapping[str, TailFit],
 ) -> tuple[FloatArray, list[Finding]]:
     """The standardised residuals of the common dates as uniforms, and which assets' law they contradict.
 
@@ -37,6 +42,7 @@ def to_uniforms(
     fits : one fit an asset.
     dates : the dates of each fit's returns.
     common : the dates to use, n_obs of them; each in all of `dates`.
+    tails : of the assets whose law is semiparametric: F_i is theirs.
     margins : ``"law"``: F_i(z), kept inside [1e-15, 1 - 1e-15]; ``"ranks"``: (average rank - 1/2) / n_obs.
 
     Returns
@@ -46,8 +52,11 @@ def to_uniforms(
     columns: list[FloatArray] = []
     findings: list[Finding] = []
     for asset, fit in fits.items():
-        law = np.asarray(cdf(fit.spec.dist, fit.std_resid, fit.nu, fit.lam), dtype=np.float64)
-        findings += _law_findings(asset, fit, law, margins)
+        if asset in tails:
+            law = tails[asset].uniforms
+        else:
+            law = np.asarray(cdf(fit.spec.dist, fit.std_resid, fit.nu, fit.lam), dtype=np.float64)
+            findings += _law_findings(asset, fit, law, margins)
         places = dates[asset].get_indexer(common)
         if margins == "law":
             columns.append(np.clip(law[places], _EDGE, 1.0 - _EDGE))

@@ -7,6 +7,7 @@ from collatrisk.volatility.panel import PanelFit, fit_panel
 from collatrisk.volatility.ranges import RangeVariance, range_variance
 from collatrisk.volatility.rolling import RollingFit, rolling_fit
 from collatrisk.volatility.scores import diebold_mariano, fissler_ziegel, qlike
+from collatrisk.volatility.season import HourOfWeek, Season, SeasonFit, fit_season
 from collatrisk.volatility.selected import VolatilitySelection
 from collatrisk.volatility.selection import select_volatility
 from collatrisk.volatility.specs import (
@@ -18,7 +19,7 @@ from collatrisk.volatility.specs import (
     garch_coefficients,
     spec_from_dict,
 )
-from collatrisk.volatility.tail_law import ParetoTail, TailLaw
+from collatrisk.volatility.tail_law import HistoricalLaw, InnovationLaw, ParetoTail, TailLaw, law_from_dict
 from collatrisk.volatility.tails import GpdTails, TailFit, fit_tails
 from collatrisk.volatility.uncertainty import ParameterDraws, draw_params
 
@@ -28,12 +29,17 @@ __all__ = [
     "Garch",
     "GarchCoefficients",
     "GpdTails",
+    "HistoricalLaw",
+    "HourOfWeek",
+    "InnovationLaw",
     "PanelFit",
     "ParameterDraws",
     "ParameterUncertainty",
     "ParetoTail",
     "RangeVariance",
     "RollingFit",
+    "Season",
+    "SeasonFit",
     "TailFit",
     "TailLaw",
     "VolatilityFit",
@@ -43,9 +49,11 @@ __all__ = [
     "draw_params",
     "fissler_ziegel",
     "fit_panel",
+    "fit_season",
     "fit_tails",
     "fit_volatility",
     "garch_coefficients",
+    "law_from_dict",
     "qlike",
     "range_variance",
     "rolling_fit",

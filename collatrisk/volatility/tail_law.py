@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -25,6 +25,7 @@ _LOG_SQRT_2PI = 0.5 * math.log(2.0 * math.pi)
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)
 _NODES, _WEIGHTS = 0.5 * (_NODES + 1.0), 0.5 * _WEIGHTS
 _HALVINGS = 45
+_MOST_DRAWN = 0.49
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,18 @@ class ParetoTail:
         problems.number("scale", self.scale, low=0, open_low=True, remedy="0.6 is usual for residuals of variance 1")
         problems.integer("n_exceedances", self.n_exceedances, low=0, remedy="0 where the tail was given")
         problems.raise_if_any()
+
+    def draw(self, rng: np.random.Generator) -> ParetoTail:
+        """The tail within the error of its estimation; see `TailLaw.draw`."""
+        first, second = rng.standard_normal(2)
+        if self.n_exceedances == 0:
+            return self
+        up, root = 1.0 + self.xi, math.sqrt(self.n_exceedances)
+        xi = self.xi + up * first / root
+        # ln scale = -(xi error) / (1 + xi) and what is left: 2 (1 + xi) - 1 of the variance.
+        left = math.sqrt(max(2.0 * up - 1.0, 0.0))
+        scale = self.scale * math.exp((-first + left * second) / root)
+        return replace(self, xi=min(max(xi, LOWEST_XI), max(_MOST_DRAWN, self.xi)), scale=scale)
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready dictionary."""
@@ -142,9 +155,23 @@ class TailLaw:
             tuple((knot - centre) / spread for knot in self.knots),
         )
 
+    def draw(self, rng: np.random.Generator) -> TailLaw:
+        """The law with xi and scale of both tails drawn within their estimation error, again of mean 0 and variance 1.
+
+        (xi, ln scale) is normal with the covariance of Smith (1987), ((1 + xi)^2, -(1 + xi); -(1 + xi), 2 (1 + xi)) / k
+        after k exceedances, xi held to [-1/2, 0.49]: a law without variance would not fit the volatility model. Tails
+        that were given stay, as does the centre but for the move back to mean 0 and variance 1.
+        """
+        drawn = TailLaw(self.lower.draw(rng), self.upper.draw(rng), self.knots)
+        mean, variance = drawn.moments
+        if not math.isfinite(variance):
+            return drawn
+        return drawn.moved(mean, math.sqrt(variance))
+
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready dictionary."""
-        return {"lower": self.lower.to_dict(), "upper": self.upper.to_dict(), "knots": list(self.knots)}
+        kept = {"lower": self.lower.to_dict(), "upper": self.upper.to_dict(), "knots": list(self.knots)}
+        return {"kind": "pareto-tails", **kept}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> TailLaw:
@@ -227,3 +254,51 @@ def _tail_moment(tail: ParetoTail, threshold: float, power: int) -> float:
     if power == 1:
         return tail.share * (threshold + mean)
     return tail.share * (threshold**2 + 2.0 * threshold * mean + 2.0 * tail.scale * mean / (1.0 - 2.0 * tail.xi))
+
+
+@dataclass(frozen=True, slots=True)
+class HistoricalLaw:
+    """Innovations drawn as rows of history: what the recursion of the variance has to know of one asset's column.
+
+    Attributes
+    ----------
+    below_zero : E[z^2 1(z < 0)] over the rows, in [0, 1]: the weight of gamma in the persistence.
+    """
+
+    below_zero: float
+
+    def __post_init__(self) -> None:
+        problems = Problems("HistoricalLaw")
+        problems.number("below_zero", self.below_zero, low=0, high=1, remedy="1/2 for a symmetric law")
+        problems.raise_if_any()
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready dictionary."""
+        return {"kind": "historical", "below_zero": self.below_zero}
+
+    def __str__(self) -> str:
+        return "rows of history"
+
+
+InnovationLaw: TypeAlias = TailLaw | HistoricalLaw
+"""A law that takes the place of the one by which the volatility was estimated."""
+
+
+def law_from_dict(data: Mapping[str, Any]) -> InnovationLaw:
+    """The law that `to_dict` wrote.
+
+    Raises
+    ------
+    InputError : an unknown kind, a missing key, or a value that breaks a rule.
+    """
+    problems = Problems("law of the innovations")
+    problems.choice("kind", data.get("kind"), ("pareto-tails", "historical"))
+    problems.raise_if_any()
+    keys = ("below_zero",) if data["kind"] == "historical" else ("lower", "upper", "knots")
+    for key in keys:
+        problems.check(key in data, key, "nothing", "is missing", "save the model again")
+    problems.known("key", data, ("kind", *keys))
+    problems.raise_if_any()
+    if data["kind"] == "historical":
+        return HistoricalLaw(float(data["below_zero"]))
+    return TailLaw.from_dict(data)

@@ -1,0 +1,247 @@
+"""The season of the week in the size of returns: estimated, taken out before a fit, put back by the clock.
+
+``r_t = s_b(t) x_t``, b(t) the bin of the week in which the middle of step t lies (the hour of the week for steps of an
+hour or less; UTC), s_b a factor with mean square 1, x_t the return that the volatility model sees. After Andersen and
+Bollerslev (1997, Journal of Empirical Finance 4(2-3)): absolute returns are first divided by a slow level (their mean
+over the week around), so that calm and wild months weigh the same; their mean in a bin is its factor, here shrunk
+towards the mean of all bins by how well it is known (empirical Bayes).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import special
+
+from collatrisk.base.errors import DataError
+from collatrisk.base.findings import Finding
+from collatrisk.base.validation import Problems
+from collatrisk.volatility.distributions import Array
+
+MINUTES_A_WEEK = 10_080
+MOST_BINS = 168
+
+_FEWEST_WEEKS, _WANTED_WEEKS = 4, 12
+
+
+@dataclass(frozen=True, slots=True)
+class HourOfWeek:
+    """A factor of volatility for each hour of the week (each step of the week where steps are longer).
+
+    Parameters
+    ----------
+    shrink : draw each factor towards 1 by how much of what tells it from the others may be noise.
+    """
+
+    shrink: bool = True
+
+    def __post_init__(self) -> None:
+        problems = Problems("HourOfWeek")
+        problems.check(isinstance(self.shrink, bool), "shrink", self.shrink, "must be True or False", "leave it out")
+        problems.raise_if_any()
+
+
+@dataclass(frozen=True, slots=True)
+class Season:
+    """Factors of the standard deviation through the week, and where in the week the history ended.
+
+    Attributes
+    ----------
+    factors : one a bin, > 0, mean square 1; the first bin begins on Monday 00:00 UTC, and all have the same length.
+    start : minutes since Monday 00:00 UTC of the last observation, in [0, 10080): the first step begins there.
+
+    Raises
+    ------
+    InputError : with every broken rule at once.
+    """
+
+    factors: tuple[float, ...]
+    start: float = 0.0
+
+    def __post_init__(self) -> None:
+        problems = Problems("Season")
+        values = np.asarray(self.factors, dtype=np.float64)
+        count_ok = values.ndim == 1 and values.size > 0 and MINUTES_A_WEEK % values.size == 0
+        rule = "must be a number that divides the minutes of a week, 168 for hours"
+        problems.check(count_ok, "factors", values.shape, rule, "fit_season gives them")
+        if count_ok:
+            fair = bool(np.all(values > 0.0)) and abs(float(np.mean(values**2)) - 1.0) < 1e-9
+            problems.check(fair, "factors", self.factors, "must be above 0 with mean square 1", "divide by its root")
+        problems.number("start", self.start, low=0, high=MINUTES_A_WEEK, open_high=True, remedy="0 for Monday 00:00")
+        problems.raise_if_any()
+        object.__setattr__(self, "factors", tuple(values.tolist()))
+        object.__setattr__(self, "start", float(self.start))
+
+    def at(self, minutes: Array) -> Array:
+        """The factors at minutes since some Monday 00:00 UTC."""
+        width = MINUTES_A_WEEK / len(self.factors)
+        place = np.floor(np.asarray(minutes) % MINUTES_A_WEEK / width).astype(np.int64)
+        return np.asarray(self.factors)[np.minimum(place, len(self.factors) - 1)]
+
+    def steps(self, steps_per_day: int) -> Array:
+        """The factors of a week's steps from `start` on, (7 steps_per_day,); each by the middle of its step."""
+        length = MINUTES_A_WEEK / (7 * steps_per_day)
+        return self.at(np.asarray(self.start + length * (np.arange(7 * steps_per_day) + 0.5), dtype=np.float64))
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON-ready dictionary."""
+        return {"factors": list(self.factors), "start": self.start}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Season:
+        """The inverse of `to_dict`."""
+        problems = Problems("Season")
+        problems.known("key", data, ("factors", "start"))
+        problems.raise_if_any()
+        return cls(tuple(data["factors"]), data["start"])
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class SeasonFit:
+    """The season of one series.
+
+    Attributes
+    ----------
+    name : the series. season : the factors. returns : Series, divided by their factor.
+    log_factors, std_errors : (bins,) before shrinkage: log of the bin's mean over that of all, and its standard error.
+    counts : (bins,) observations.
+    weight : (bins,) what is left of the log factor after shrinkage, in [0, 1].
+    log_scale : the sum of ln(factor) over the observations: what the log-likelihood of the returns has less than that
+        of `returns`.
+    before, after : p-values that all bins are alike, of the returns and of what is left (a Wald test in logarithms).
+    findings : what a reader should know.
+    """
+
+    name: str
+    season: Season
+    returns: pd.Series
+    log_factors: Array
+    std_errors: Array
+    counts: Array
+    weight: Array
+    log_scale: float
+    before: float
+    after: float
+    findings: tuple[Finding, ...]
+
+    def summary(self) -> pd.DataFrame:
+        """One row a bin: factor, observations, the unshrunk log factor with its standard error."""
+        bins = len(self.season.factors)
+        width = MINUTES_A_WEEK // bins
+        days = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+        labels = [f"{days[m // 1440]} {m % 1440 // 60:02d}:{m % 60:02d}" for m in range(0, MINUTES_A_WEEK, width)]
+        columns = {
+            "factor": self.season.factors,
+            "observations": self.counts.astype(np.int64),
+            "log_factor": self.log_factors,
+            "std_error": self.std_errors,
+        }
+        return pd.DataFrame(columns, index=pd.Index(labels, name="bin (UTC)"))
+
+    def __repr__(self) -> str:
+        low, high = min(self.season.factors), max(self.season.factors)
+        return f"SeasonFit({self.name}: {len(self.season.factors)} bins, factors {low:.2f} to {high:.2f})"
+
+
+def fit_season(returns: pd.Series, spec: HourOfWeek | None = None, *, steps_per_day: int) -> SeasonFit:
+    """Estimate the season of the week.
+
+    Parameters
+    ----------
+    returns : (n,) with a DatetimeIndex: the end of each step (without a time zone it is taken as UTC). At least four
+        weeks; a year and more are wanted for 168 bins.
+    spec : `HourOfWeek()` unless given.
+    steps_per_day : of the clock; must divide the minutes of a day.
+
+    Raises
+    ------
+    InputError, DataError : arguments or returns that cannot be used.
+    """
+    spec = HourOfWeek() if spec is None else spec
+    name, values, minutes = _checked(returns, spec, steps_per_day)
+    bins = min(MOST_BINS, 7 * steps_per_day)
+    length = 1440.0 / steps_per_day
+    place = np.floor((minutes - 0.5 * length) % MINUTES_A_WEEK / (MINUTES_A_WEEK / bins)).astype(np.int64)
+    sizes = np.abs(values - np.mean(values))
+    log_means, errors, counts = _bins(_levelled(sizes, 7 * steps_per_day), place, bins)
+    centred = log_means - np.mean(log_means)
+    weight = np.ones(bins)
+    if spec.shrink:
+        between = max(0.0, float(np.mean(centred**2) - np.mean(errors**2)))
+        weight = between / (between + errors**2)
+    factors = np.exp(weight * centred)
+    factors /= math.sqrt(float(np.mean(factors**2)))
+    season = Season(tuple(factors.tolist()), float(minutes[-1] % MINUTES_A_WEEK))
+    own = season.at(minutes - 0.5 * length)
+    left, left_errors, _ = _bins(_levelled(sizes / own, 7 * steps_per_day), place, bins)
+    return SeasonFit(
+        name,
+        season,
+        pd.Series(values / own, returns.index, name=returns.name),
+        centred,
+        errors,
+        counts,
+        weight,
+        float(np.sum(np.log(own))),
+        _alike(log_means, errors),
+        _alike(left, left_errors),
+        _season_findings(name, values.size / (7 * steps_per_day)),
+    )
+
+
+def _checked(returns: Any, spec: Any, steps_per_day: Any) -> tuple[str, Array, Array]:
+    problems = Problems("fit_season")
+    problems.check(isinstance(spec, HourOfWeek), "season", spec, "must be an HourOfWeek", "give HourOfWeek()")
+    dated = isinstance(returns, pd.Series) and isinstance(returns.index, pd.DatetimeIndex)
+    rule = "must be a Series with dates: the clock time of a return is what matters"
+    problems.check(dated, "returns", type(returns).__name__, rule, "give log_returns(prices)[asset]")
+    steps = problems.integer("steps_per_day", steps_per_day, low=1, high=1440, remedy="24 for hourly prices")
+    problems.check(1440 % max(steps, 1) == 0, "steps_per_day", steps, "must divide the minutes of a day", "24 or 1440")
+    problems.raise_if_any()
+    name = str(returns.name) if returns.name is not None else "returns"
+    values = returns.to_numpy(dtype=np.float64)
+    problems = Problems("fit_season", DataError)
+    problems.check(bool(np.all(np.isfinite(values))), name, "missing values", "must be finite", "drop these rows")
+    weeks = values.size / (7 * steps)
+    rule = f"must be at least {_FEWEST_WEEKS} weeks"
+    problems.check(weeks >= _FEWEST_WEEKS, name, f"{weeks:.1f} weeks", rule, "give a longer history, or no season")
+    problems.raise_if_any()
+    index = returns.index if returns.index.tz is None else returns.index.tz_convert("UTC")
+    minutes = index.day_of_week * 1440 + index.hour * 60 + index.minute + index.second / 60.0
+    return name, values, np.asarray(minutes, dtype=np.float64)
+
+
+def _levelled(sizes: Array, week: int) -> Array:
+    """Sizes over their mean in the week around."""
+    level = pd.Series(sizes).rolling(week + 1, center=True, min_periods=week // 2).mean().to_numpy(dtype=np.float64)
+    return sizes / np.where(level > 0.0, level, 1.0)
+
+
+def _bins(sizes: Array, place: Any, bins: int) -> tuple[Array, Array, Array]:
+    """Log of the mean size of each bin, its standard error, and the observations."""
+    counts = np.bincount(place, minlength=bins).astype(np.float64)
+    held = np.maximum(counts, 1.0)
+    means = np.bincount(place, sizes, bins) / held
+    overall = float(np.mean(sizes))
+    means = np.where((counts > 1.0) & (means > 0.0), means, overall)
+    spread = np.bincount(place, sizes**2, bins) / held - means**2
+    relative = np.where(counts > 1.0, np.maximum(spread, 0.0) / (held * means**2), 1.0)
+    return np.log(means), np.sqrt(relative), counts
+
+
+def _alike(log_means: Array, errors: Array) -> float:
+    precision = 1.0 / np.maximum(errors, 1e-12) ** 2
+    centre = float(np.sum(precision * log_means) / np.sum(precision))
+    return float(special.chdtrc(log_means.size - 1, float(np.sum(precision * (log_means - centre) ** 2))))
+
+
+def _season_findings(name: str, weeks: float) -> tuple[Finding, ...]:
+    if weeks >= _WANTED_WEEKS:
+        return ()
+    text = f"{weeks:.0f} weeks (wanted: {_WANTED_WEEKS}): each hour of the week is seen that often only"
+    return (Finding("short-season", "warning", name, f"{text}; the factors are shrunk, but rough"),)
