@@ -168,7 +168,8 @@ def fit_season(returns: pd.Series, spec: HourOfWeek | None = None, *, steps_per_
     length = 1440.0 / steps_per_day
     place = np.floor((minutes - 0.5 * length) % MINUTES_A_WEEK / (MINUTES_A_WEEK / bins)).astype(np.int64)
     sizes = np.abs(values - np.mean(values))
-    log_means, errors, counts = _bins(_levelled(sizes, 7 * steps_per_day), place, bins)
+    levelled = _levelled(sizes, 7 * steps_per_day)
+    log_means, errors, counts = _bins(levelled, place, bins)
     centred = log_means - np.mean(log_means)
     weight = np.ones(bins)
     if spec.shrink:
@@ -178,7 +179,9 @@ def fit_season(returns: pd.Series, spec: HourOfWeek | None = None, *, steps_per_
     factors /= math.sqrt(float(np.mean(factors**2)))
     season = Season(tuple(factors.tolist()), float(minutes[-1] % MINUTES_A_WEEK))
     own = season.at(minutes - 0.5 * length)
-    left, left_errors, _ = _bins(_levelled(sizes / own, 7 * steps_per_day), place, bins)
+    rest = _levelled(sizes / own, 7 * steps_per_day)
+    left, left_errors, _ = _bins(rest, place, bins)
+    together = _neighbours(rest, 7 * steps_per_day // bins, bins)
     return SeasonFit(
         name,
         season,
@@ -188,8 +191,8 @@ def fit_season(returns: pd.Series, spec: HourOfWeek | None = None, *, steps_per_
         counts,
         weight,
         float(np.sum(np.log(own))),
-        _alike(log_means, errors),
-        _alike(left, left_errors),
+        _alike(log_means, errors, together),
+        _alike(left, left_errors, together),
         _season_findings(name, values.size / (7 * steps_per_day)),
     )
 
@@ -223,21 +226,37 @@ def _levelled(sizes: Array, week: int) -> Array:
 
 
 def _bins(sizes: Array, place: Any, bins: int) -> tuple[Array, Array, Array]:
-    """Log of the mean size of each bin, its standard error, and the observations."""
+    """Log of the mean size of each bin, its standard error, and the observations.
+
+    Bins differ by a factor alone, so the variance of a size over its bin's mean is one for all of them: a bin's own
+    would be lowest where its mean happens to be.
+    """
     counts = np.bincount(place, minlength=bins).astype(np.float64)
     held = np.maximum(counts, 1.0)
     means = np.bincount(place, sizes, bins) / held
     overall = float(np.mean(sizes))
     means = np.where((counts > 1.0) & (means > 0.0), means, overall)
-    spread = np.bincount(place, sizes**2, bins) / held - means**2
-    relative = np.where(counts > 1.0, np.maximum(spread, 0.0) / (held * means**2), 1.0)
-    return np.log(means), np.sqrt(relative), counts
+    relative = float(np.sum((sizes / means[place] - 1.0) ** 2)) / max(sizes.size - bins, 1)
+    return np.log(means), np.sqrt(relative / held), counts
 
 
-def _alike(log_means: Array, errors: Array) -> float:
+def _neighbours(sizes: Array, width: int, bins: int) -> float:
+    """1 + 2 sum of the squared correlations of a bin with those after it: how far bins move together in a week."""
+    n = sizes.size // width
+    means = sizes[: n * width].reshape(n, width).mean(axis=1)
+    centred = means - np.mean(means)
+    total = float(centred @ centred)
+    lags = range(1, bins // 2 + 1)
+    squares = [(float(centred[lag:] @ centred[:-lag]) / total) ** 2 - 1.0 / n for lag in lags]
+    return 1.0 + 2.0 * math.fsum(max(square, 0.0) for square in squares)
+
+
+def _alike(log_means: Array, errors: Array, together: float) -> float:
+    """p-value of a Wald test; volatility clusters, so that bins move together: Satterthwaite's degrees of freedom."""
     precision = 1.0 / np.maximum(errors, 1e-12) ** 2
     centre = float(np.sum(precision * log_means) / np.sum(precision))
-    return float(special.chdtrc(log_means.size - 1, float(np.sum(precision * (log_means - centre) ** 2))))
+    statistic = float(np.sum(precision * (log_means - centre) ** 2))
+    return float(special.chdtrc((log_means.size - 1) / together, statistic / together))
 
 
 def _season_findings(name: str, weeks: float) -> tuple[Finding, ...]:
