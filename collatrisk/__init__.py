@@ -55,6 +55,19 @@ if TYPE_CHECKING:
         ImpactFit as ImpactFit,
         calibrate_impact as calibrate_impact,
     )
+    from collatrisk.liquidation.perpetual_accounts import (
+        PerpetualPositions as PerpetualPositions,
+    )
+    from collatrisk.liquidation.perpetual_outcomes import (
+        PerpetualOutcomes as PerpetualOutcomes,
+    )
+    from collatrisk.liquidation.perpetual_run import (
+        run_perpetuals as run_perpetuals,
+    )
+    from collatrisk.liquidation.perpetual_terms import (
+        PerpetualMarket as PerpetualMarket,
+        PerpetualTerms as PerpetualTerms,
+    )
     from collatrisk.liquidation.selling import (
         AlmgrenChriss as AlmgrenChriss,
         BlockTrade as BlockTrade,
@@ -240,6 +253,13 @@ _HOME: dict[str, tuple[str, ...]] = {
     "liquidation.impact_fit": (
         "ImpactFit",
         "calibrate_impact",
+    ),
+    "liquidation.perpetual_accounts": ("PerpetualPositions",),
+    "liquidation.perpetual_outcomes": ("PerpetualOutcomes",),
+    "liquidation.perpetual_run": ("run_perpetuals",),
+    "liquidation.perpetual_terms": (
+        "PerpetualMarket",
+        "PerpetualTerms",
     ),
     "liquidation.selling": (
         "AlmgrenChriss",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -106,8 +106,8 @@ class PathColumns:
         return pd.DataFrame(dict(self.columns))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        values = (self.title, dict(self.columns), dict(self.units), self.overlap, self.seed, self.findings)
-        return type(self), values
+        values = [getattr(self, field.name) for field in fields(self)]
+        return type(self), tuple(dict(value) if isinstance(value, FrozenDict) else value for value in values)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.title}: {self.n_paths} paths of {', '.join(self.metrics)})"
