@@ -40,9 +40,12 @@ if TYPE_CHECKING:
         margin_ratio as margin_ratio,
     )
     from collatrisk.dependence import (
+        Dcc as Dcc,
         DependenceFit as DependenceFit,
+        EwmaCorrelation as EwmaCorrelation,
         FilteredHistorical as FilteredHistorical,
         GaussianCopula as GaussianCopula,
+        GroupedTCopula as GroupedTCopula,
         Independent as Independent,
         StudentTCopula as StudentTCopula,
         fit_dependence as fit_dependence,
@@ -219,9 +222,12 @@ _HOME: dict[str, tuple[str, ...]] = {
         "select_volatility",
     ),
     "dependence": (
+        "Dcc",
         "DependenceFit",
+        "EwmaCorrelation",
         "FilteredHistorical",
         "GaussianCopula",
+        "GroupedTCopula",
         "Independent",
         "StudentTCopula",
         "fit_dependence",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,38 +11,61 @@ from numpy.typing import NDArray
 from collatrisk.base.errors import DataError, InputError
 from collatrisk.base.findings import Finding
 from collatrisk.base.validation import Problems
-from collatrisk.dependence.correlation import MAX_CONDITION, as_numbers, condition_number, nearest_correlation
+from collatrisk.dependence.correlation import as_numbers
 from collatrisk.dependence.density import gaussian_loglikelihood, normal_scores
+from collatrisk.dependence.dynamic_specs import Dcc, EwmaCorrelation
+from collatrisk.dependence.historical import FilteredHistorical
 from collatrisk.dependence.kendall import kendall_tau, tau_to_correlation
+from collatrisk.dependence.prepared import prepare
 from collatrisk.dependence.result import DependenceFit
-from collatrisk.dependence.shrinkage import (
-    FEW_OBSERVATIONS_PER_ASSET,
-    constant_correlation_target,
-    ledoit_wolf_intensity,
+from collatrisk.dependence.specs import (
+    DEPENDENCE_SPECS,
+    DependenceSpec,
+    GaussianCopula,
+    GroupedTCopula,
+    Independent,
+    StudentTCopula,
 )
-from collatrisk.dependence.specs import DependenceSpec, GaussianCopula, Independent, Shrinkage, StudentTCopula
 from collatrisk.dependence.student import NU_HIGH, NU_LOW, fit_nu, nu_finding, nu_standard_error
+
+if TYPE_CHECKING:
+    from collatrisk.dependence.first_step import FirstStep
 
 FloatArray = NDArray[np.float64]
 
 MIN_OBSERVATIONS = 20
-_PERFECT = 1.0 - 1e-9
 
 
-def fit_dependence(uniforms: FloatArray, spec: DependenceSpec, *, assets: Sequence[str]) -> DependenceFit:
+def fit_dependence(
+    uniforms: FloatArray,
+    spec: DependenceSpec,
+    *,
+    assets: Sequence[str],
+    first_step: FirstStep | None = None,
+    std_errors: bool = True,
+) -> DependenceFit:
     """Fit the dependence between assets.
 
     Gaussian copula: correlation of the normal scores. Student t copula: correlation by inversion of Kendall's tau,
     rho = sin(pi tau / 2), then nu by maximum likelihood at that correlation (McNeil, Frey and Embrechts, Quantitative
-    Risk Management, 2015, section 7.5.1), with a standard error that allows for the first step.
+    Risk Management, 2015, section 7.5.1), with a standard error that allows for the first step. Grouped t copula: the
+    same with a nu for each group, from its own assets (Daul, De Giorgi, Lindskog and McNeil 2003).
+
+    Moving correlation (`Dcc`, `EwmaCorrelation`): S (and N) from moments of the scores, then a, b and g by maximum
+    likelihood, nu by its profile.
 
     Parameters
     ----------
     uniforms : float64 (n_obs, n_assets), each in (0, 1): the fitted marginal law's distribution function at the
         standardised residuals, one row a step; at least 20 rows.
-    spec : Independent, GaussianCopula or StudentTCopula. Under ``shrinkage="auto"`` and fewer than ten observations an
-        asset, the correlation is shrunk to constant correlation with Ledoit and Wolf's weight on the normal scores.
+    spec : any copula (`FilteredHistorical` has `fit_history`). Under ``shrinkage="auto"`` and fewer than ten
+        observations an asset, the correlation is shrunk to constant correlation with Ledoit and Wolf's weight on the
+        normal scores.
     assets : the columns' names.
+    first_step : how the estimation error of the marginals moves the uniforms (`fit_market` gives it), for the standard
+        errors of a `Dcc`; without it they take the uniforms as given, as those of the other specs always do.
+    std_errors : False leaves out the standard errors of a `Dcc`, which take longer than the fit. They are computed for
+        up to 20 assets; beyond, see `bootstrap_dependence`.
 
     Returns
     -------
@@ -52,7 +75,8 @@ def fit_dependence(uniforms: FloatArray, spec: DependenceSpec, *, assets: Sequen
     Raises
     ------
     InputError : shapes or names that do not fit.
-    DataError : NaN, values outside (0, 1), a constant column, too few rows, nothing but copies of one asset.
+    DataError : NaN, values outside (0, 1), a constant column, too few rows, nothing but copies of one asset, or any
+        copy where correlation moves.
     """
     data, names = _checked(uniforms, spec, assets)
     n_obs, size = data.shape
@@ -64,24 +88,22 @@ def fit_dependence(uniforms: FloatArray, spec: DependenceSpec, *, assets: Sequen
         return DependenceFit(spec, names, np.eye(size), loglikelihood=0.0, n_obs=n_obs)
     if isinstance(spec, GaussianCopula):
         return _fit_gaussian(data, spec, names)
-    assert isinstance(spec, StudentTCopula)
-    return _fit_student(data, spec, names)
+    if isinstance(spec, StudentTCopula):
+        return _fit_student(data, spec, names)
+    if isinstance(spec, GroupedTCopula):
+        from collatrisk.dependence.grouped import fit_grouped
 
+        return fit_grouped(data, spec, names)
+    from collatrisk.dependence.dynamic_fit import fit_dynamic
 
-@dataclass(frozen=True)
-class _Correlation:
-    """A correlation ready for use, and how it came to be."""
-
-    matrix: FloatArray
-    distinct: list[int]
-    shrinkage: float
-    findings: tuple[Finding, ...]
+    assert isinstance(spec, Dcc | EwmaCorrelation)
+    return fit_dynamic(data, spec, names, first_step, std_errors)
 
 
 def _fit_gaussian(data: FloatArray, spec: GaussianCopula, names: tuple[str, ...]) -> DependenceFit:
     scores = normal_scores(data)
     raw = np.asarray(np.corrcoef(scores, rowvar=False), dtype=np.float64)
-    used = _prepare(raw, scores, spec.shrinkage, names)
+    used = prepare(raw, scores, spec.shrinkage, names)
     distinct = used.distinct
     value = gaussian_loglikelihood(scores[:, distinct], used.matrix[np.ix_(distinct, distinct)])
     return DependenceFit(
@@ -97,7 +119,7 @@ def _fit_gaussian(data: FloatArray, spec: GaussianCopula, names: tuple[str, ...]
 
 def _fit_student(data: FloatArray, spec: StudentTCopula, names: tuple[str, ...]) -> DependenceFit:
     tau = kendall_tau(data)
-    used = _prepare(tau_to_correlation(tau), normal_scores(data), spec.shrinkage, names)
+    used = prepare(tau_to_correlation(tau), normal_scores(data), spec.shrinkage, names)
     rows = np.ix_(used.distinct, used.distinct)
     if len(used.distinct) < 2:
         problems = Problems("fit_dependence", DataError)
@@ -125,45 +147,6 @@ def _fit_student(data: FloatArray, spec: StudentTCopula, names: tuple[str, ...])
     )
 
 
-def _prepare(raw: FloatArray, scores: FloatArray, shrinkage: Shrinkage, names: tuple[str, ...]) -> _Correlation:
-    """Shrink if observations are few, repair if the matrix is not fit for use, and name copies."""
-    n_obs, size = scores.shape
-    matrix = np.clip((raw + raw.T) / 2, -1.0, 1.0)
-    np.fill_diagonal(matrix, 1.0)
-    distinct, findings = _copies(matrix, names)
-    weight = 0.0
-    if shrinkage == "auto" and n_obs < FEW_OBSERVATIONS_PER_ASSET * size:
-        weight = ledoit_wolf_intensity(scores)
-        matrix = (1.0 - weight) * matrix + weight * constant_correlation_target(matrix)
-        message = (
-            f"{n_obs} observations of {size} assets are fewer than {FEW_OBSERVATIONS_PER_ASSET} an asset: the "
-            f"correlation is shrunk to constant correlation with Ledoit-Wolf weight {weight:.3f}; use a longer history"
-        )
-        findings.append(Finding("correlation-shrunk", "info", "dependence", message))
-    if condition_number(matrix) > MAX_CONDITION:
-        matrix, repaired = nearest_correlation(matrix, min_eigenvalue=size / MAX_CONDITION)
-        if repaired is not None:
-            findings.append(repaired)
-    return _Correlation(matrix, distinct, weight, tuple(findings))
-
-
-def _copies(matrix: FloatArray, names: tuple[str, ...]) -> tuple[list[int], list[Finding]]:
-    distinct: list[int] = []
-    findings: list[Finding] = []
-    for i, name in enumerate(names):
-        twin = next((j for j in distinct if abs(matrix[i, j]) > _PERFECT), None)
-        if twin is None:
-            distinct.append(i)
-            continue
-        way = "with" if matrix[i, twin] > 0 else "against"
-        message = (
-            f"{name} moves perfectly {way} {names[twin]} (correlation {matrix[i, twin]:.9f}), so the likelihood leaves "
-            "it out; keep one of the two unless this is meant"
-        )
-        findings.append(Finding("perfect-correlation", "warning", name, message))
-    return distinct, findings
-
-
 def _checked(uniforms: object, spec: object, assets: Sequence[str]) -> tuple[FloatArray, tuple[str, ...]]:
     shape = Problems("fit_dependence", InputError)
     listed = isinstance(assets, Iterable) and not isinstance(assets, str)
@@ -171,7 +154,7 @@ def _checked(uniforms: object, spec: object, assets: Sequence[str]) -> tuple[Flo
     shape.raise_if_any()
     names = tuple(map(str, assets))
     data = as_numbers(uniforms, "fit_dependence", "uniforms")
-    known = isinstance(spec, (Independent, GaussianCopula, StudentTCopula))
+    known = isinstance(spec, DEPENDENCE_SPECS) and not isinstance(spec, FilteredHistorical)
     rule = "must be a copula, which is fitted to uniforms"
     shape.check(known, "spec", spec, rule, "use StudentTCopula(); FilteredHistorical() has fit_history")
     fits = data.ndim == 2 and data.shape[1] == len(names) and len(names) > 0

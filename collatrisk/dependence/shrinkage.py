@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from collatrisk.base.findings import Finding
+
 FloatArray = NDArray[np.float64]
 
 FEW_OBSERVATIONS_PER_ASSET = 10
@@ -48,3 +50,14 @@ def ledoit_wolf_intensity(scores: FloatArray) -> float:
     rho = float(np.trace(variances)) + average * off_diagonal
     kappa = (float(variances.sum()) - rho) / gamma
     return float(max(0.0, min(1.0, kappa / n_obs)))
+
+
+def shrinkage_finding(weight: float, n_obs: int, size: int) -> tuple[Finding, ...]:
+    """What to say of a correlation that was shrunk with `weight`; nothing for 0."""
+    if weight == 0.0:
+        return ()
+    message = (
+        f"{n_obs} observations of {size} assets are fewer than {FEW_OBSERVATIONS_PER_ASSET} an asset: the "
+        f"correlation is shrunk to constant correlation with Ledoit-Wolf weight {weight:.3f}; use a longer history"
+    )
+    return (Finding("correlation-shrunk", "info", "dependence", message),)

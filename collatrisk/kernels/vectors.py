@@ -166,3 +166,55 @@ def lowest_bit(typing_context, bits):  # type: ignore[no-untyped-def]
         return builder.cttz(arguments[0], _bit(1))
 
     return signature, generate
+
+
+RUN_LANES = 64
+
+
+@intrinsic
+def subtract_products_wide(typing_context, flat, first, second, count, target):  # type: ignore[no-untyped-def]
+    """`collatrisk.kernels.packed.subtract_products_plain` with the sums in registers: eight of eight lanes each."""
+    signature = types.void(flat, types.int64, types.int64, types.int64, types.int64)
+
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        word = ir.IntType(64)
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        first, second, count, target = arguments[1:]
+        name = "llvm.fma.v8f64"
+        fma = builder.module.globals.get(name)
+        if fma is None:
+            fma = ir.Function(builder.module, ir.FunctionType(_vector, [_vector] * 3), name)
+
+        def place(start: Any, part: int) -> Any:
+            spot = builder.gep(data, [builder.add(start, word(EIGHT * part))])
+            return builder.bitcast(spot, _vector.as_pointer())
+
+        parts = range(RUN_LANES // EIGHT)
+        begun = [builder.load(place(target, part), align=8) for part in parts]
+        entry = builder.block
+        test, body, done = (builder.append_basic_block(part) for part in ("test", "body", "done"))
+        builder.branch(test)
+        builder.position_at_end(test)
+        k = builder.phi(word)
+        sums = [builder.phi(_vector) for _ in parts]
+        k.add_incoming(word(0), entry)
+        for total, start in zip(sums, begun, strict=True):
+            total.add_incoming(start, entry)
+        builder.cbranch(builder.icmp_signed("<", k, count), body, done)
+
+        builder.position_at_end(body)
+        shift = builder.mul(k, word(RUN_LANES))
+        left, right = builder.add(first, shift), builder.add(second, shift)
+        for part, total in enumerate(sums):
+            minus = builder.fneg(builder.load(place(left, part), align=8))
+            other = builder.load(place(right, part), align=8)
+            total.add_incoming(builder.call(fma, [minus, other, total]), body)
+        k.add_incoming(builder.add(k, word(1)), body)
+        builder.branch(test)
+
+        builder.position_at_end(done)
+        for part, total in enumerate(sums):
+            builder.store(total, place(target, part), align=8)
+        return context.get_dummy_value()
+
+    return signature, generate

@@ -1,0 +1,220 @@
+"""Fit a moving correlation: targets from moments, a, b and g by likelihood, nu by its profile."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collatrisk.base.errors import DataError
+from collatrisk.base.findings import Finding
+from collatrisk.base.validation import Problems
+from collatrisk.dependence.ascent import LEAST_SLACK, Peak, climb
+from collatrisk.dependence.correlation import MAX_CONDITION, condition_number
+from collatrisk.dependence.dynamic_likelihood import DynamicLikelihood
+from collatrisk.dependence.dynamic_specs import Dcc, EwmaCorrelation
+from collatrisk.dependence.dynamics import CorrelationDynamics, Motion, scaled_to_correlation
+from collatrisk.dependence.result import DependenceFit
+from collatrisk.dependence.score_curve import ScoreCurve
+from collatrisk.dependence.shrinkage import FEW_OBSERVATIONS_PER_ASSET, ledoit_wolf_intensity, shrinkage_finding
+from collatrisk.dependence.student import NU_HIGH, NU_LOW, nu_finding
+
+if TYPE_CHECKING:
+    from collatrisk.dependence.first_step import FirstStep
+
+FloatArray = NDArray[np.float64]
+
+FULL_UP_TO = 20  # assets: beyond, `likelihood="auto"` means pairs and standard errors are left to a bootstrap
+_STARTS = ((0.02, 0.96), (0.05, 0.90), (0.10, 0.80))
+_START_ASSETS = 5
+_FLAT = 1e-6
+_NU_GRID = (2.5, 3.5, 5.0, 7.0, 10.0, 16.0, 30.0, 80.0)
+
+
+def fit_dynamic(
+    uniforms: FloatArray,
+    spec: Dcc | EwmaCorrelation,
+    names: tuple[str, ...],
+    first_step: FirstStep | None,
+    std_errors: bool,
+) -> DependenceFit:
+    """What `fit_dependence` does for a moving correlation; arguments are checked."""
+    search = _Search(ScoreCurve(uniforms), spec, _shrinkage_weight(uniforms, spec))
+    _check_distinct(search, names)
+    nu, peak = search.best()
+    likelihood = search.likelihood(nu)
+    theta, targets = peak.theta, likelihood.targets(peak.theta)
+    state = likelihood.last_state(theta)
+    whole = likelihood if not likelihood.pairs else replace(likelihood, pairs=False)
+    names_of: tuple[str, ...] = ()
+    covariance: FloatArray | None = None
+    notes: tuple[Finding, ...] = ()
+    if std_errors and isinstance(spec, Dcc):
+        from collatrisk.dependence.dynamic_errors import two_step_covariance
+
+        names_of, covariance, notes = two_step_covariance(uniforms, likelihood, theta, first_step)
+    dynamics = CorrelationDynamics(
+        motion=search.motion,
+        a=float(theta[0]),
+        b=float(theta[1]),
+        g=float(theta[2]),
+        state=state,
+        negatives=targets.negatives if search.motion == "asymmetric" else None,
+        names=names_of,
+        covariance=covariance,
+        likelihood="composite" if search.pairs else "full",
+    )
+    nu_error = dynamics.std_errors.get("nu")
+    found = (*shrinkage_finding(search.weight, *uniforms.shape), *_findings(peak, nu, search), *notes)
+    return DependenceFit(
+        spec,
+        names,
+        scaled_to_correlation(state) if search.motion == "ewma" else targets.correlation[0],
+        nu,
+        nu_error,
+        float(np.sum(whole.evaluate(theta)[0])),
+        len(uniforms),
+        search.weight,
+        found,
+        dynamics=dynamics,
+    )
+
+
+def _shrinkage_weight(uniforms: FloatArray, spec: Dcc | EwmaCorrelation) -> float:
+    n_obs, size = uniforms.shape
+    if spec.shrinkage is None or n_obs >= FEW_OBSERVATIONS_PER_ASSET * size:
+        return 0.0
+    return ledoit_wolf_intensity(ScoreCurve(uniforms).normal)
+
+
+def _check_distinct(search: _Search, names: tuple[str, ...]) -> None:
+    correlation = search.likelihood(None).targets(np.array([0.05, 0.9, 0.0])).correlation[0]
+    problems = Problems("fit_dependence", DataError)
+    size = len(names)
+    for i in range(size):
+        for j in range(i):
+            twin = abs(correlation[i, j]) > 1.0 - 1e-9
+            rule = f"moves as one with {names[j]}, so that no correlation can be followed"
+            problems.check(not twin, names[i], float(correlation[i, j]), rule, "keep one of the two")
+    condition = condition_number(correlation)
+    rule = f"must be below {MAX_CONDITION:g}: the correlation is singular"
+    remedy = "use a longer history, fewer assets, or shrinkage='auto'"
+    problems.check(bool(problems.found) or condition < MAX_CONDITION, "condition number", condition, rule, remedy)
+    problems.raise_if_any()
+
+
+@dataclass
+class _Search:
+    """The likelihood at every nu, and the peaks found so far."""
+
+    curve: ScoreCurve
+    spec: Dcc | EwmaCorrelation
+    weight: float
+
+    @property
+    def motion(self) -> Motion:
+        return self.spec.variant if isinstance(self.spec, Dcc) else "ewma"
+
+    @property
+    def pairs(self) -> bool:
+        if not isinstance(self.spec, Dcc):
+            return False
+        many = self.curve.normal.shape[1] > FULL_UP_TO
+        return self.spec.likelihood == "composite" or (self.spec.likelihood == "auto" and many)
+
+    def likelihood(self, nu: float | None) -> DynamicLikelihood:
+        return DynamicLikelihood(self.curve.at(nu), self.motion, nu, self.pairs, self.weight)
+
+    def best(self) -> tuple[float | None, Peak]:
+        """The degrees of freedom (None for a Gaussian copula) and the peak at them."""
+        likelihood = self.likelihood(None)
+        peak = self.peak(likelihood, self._start(likelihood), None)
+        if self.spec.copula == "gaussian":
+            return None, peak
+        return self._profile(peak)
+
+    def peak(self, likelihood: DynamicLikelihood, start: FloatArray, curvature: FloatArray | None) -> Peak:
+        """The peak in (a, b, g) that the climb from `start` ends on."""
+        if isinstance(self.spec, EwmaCorrelation):
+            theta = np.array([1.0 - self.spec.decay, self.spec.decay, 0.0])
+            return Peak(theta, float(np.sum(likelihood.evaluate(theta)[0])), 0.0, np.eye(3))
+        asymmetric = self.motion == "asymmetric"
+        limit = likelihood.asymmetry_limit
+        room = 1.0 - 2.0 * LEAST_SLACK
+        total = start[0] + start[1] + limit * start[2]
+        held = start if total < room else start * (room / total)
+        return climb(likelihood.evaluate, held, limit, asymmetric=asymmetric, curvature=curvature)
+
+    def _start(self, likelihood: DynamicLikelihood) -> FloatArray:
+        """The best of a few points; for many assets the peak of a few of them, which costs next to nothing."""
+        guess = 0.01 if self.motion == "asymmetric" else 0.0
+        points = [np.array([a, b, guess]) for a, b in _STARTS]
+        if isinstance(self.spec, EwmaCorrelation):
+            return points[0]
+        size = likelihood.scores.shape[1]
+        few = likelihood
+        if size > _START_ASSETS:
+            chosen = np.linspace(0, size - 1, _START_ASSETS).round().astype(np.int64)
+            scores = np.ascontiguousarray(likelihood.scores[:, chosen])
+            few = DynamicLikelihood(scores, self.motion, None, likelihood.pairs)
+        values = [float(np.sum(few.evaluate(point)[0])) for point in points]
+        start = points[int(np.nanargmax(values))]
+        return start if few is likelihood else self._moved_inside(self.peak(few, start, None).theta)
+
+    @staticmethod
+    def _moved_inside(theta: FloatArray) -> FloatArray:
+        """Off the bounds, on which another likelihood would have to be very sure to leave them."""
+        a, b, g = map(float, theta)
+        return np.array([max(a, 0.005), min(b, 0.985), g])
+
+    def _profile(self, peak: Peak) -> tuple[float, Peak]:
+        """Brent's method in 1 / nu between the neighbours of the best point of a grid."""
+        from scipy.optimize import minimize_scalar
+
+        grid = (NU_LOW, *_NU_GRID, NU_HIGH)
+        at_grid = [float(np.sum(self.likelihood(nu).evaluate(peak.theta)[0])) for nu in grid]
+        best = int(np.nanargmax(at_grid))
+        left, right = grid[min(best + 1, len(grid) - 1)], grid[max(best - 1, 0)]
+        held = {"peak": peak}
+
+        def loss(inverse: float) -> float:
+            held["peak"] = self.peak(self.likelihood(1.0 / inverse), held["peak"].theta, held["peak"].curvature)
+            return -held["peak"].value
+
+        found = minimize_scalar(loss, bounds=(1.0 / left, 1.0 / right), method="bounded", options={"xatol": 1e-7})
+        candidates = [(-float(found.fun), 1.0 / float(found.x))]
+        if left == NU_HIGH or right == NU_LOW:
+            bound = NU_HIGH if left == NU_HIGH else NU_LOW
+            candidates.append((-loss(1.0 / bound) + _FLAT, bound))
+        nu = max(candidates)[1]
+        loss(1.0 / nu)
+        return nu, held["peak"]
+
+
+def _findings(peak: Peak, nu: float | None, search: _Search) -> tuple[Finding, ...]:
+    found: list[Finding] = []
+    note = None if nu is None else nu_finding(nu)
+    if note is not None:
+        found.append(note)
+    if isinstance(search.spec, EwmaCorrelation):
+        return tuple(found)
+    a, b, g = map(float, peak.theta)
+    if a + g < 1e-5:
+        message = (
+            "a is on its bound 0: the history shows no correlation that moves, b means nothing; use StudentTCopula()"
+        )
+        found.append(Finding("correlation-constant", "warning", "dependence", message))
+    elif a + b > 1.0 - 2.0 * LEAST_SLACK:
+        message = (
+            f"a + b is on its bound {a + b:.6f}: correlation has no level to return to; read long horizons with care"
+        )
+        found.append(Finding("correlation-integrated", "warning", "dependence", message))
+    if not peak.decrement < 1e-6 or not math.isfinite(peak.value):
+        message = (
+            f"the search for a and b stopped {math.sqrt(max(peak.decrement, 0.0)):.2g} standard errors off its peak"
+        )
+        found.append(Finding("not-converged", "error", "dependence", message))
+    return tuple(found)
