@@ -1,0 +1,50 @@
+"""Single prints that stand far from both of their neighbours."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collatrisk.base.findings import Finding
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_FAR = 8.0  # robust standard deviations of a step
+_AGREE = 0.2  # neighbours differ by at most this share of how far the print stands from them
+
+
+def lone_prints(
+    name: str, rows: pd.Index, basis: NDArray[np.float64], depeg: float
+) -> tuple[NDArray[np.bool_], list[Finding]]:
+    """Which prints are usable, and a finding that names those that are not.
+
+    A print is left out if it is further from the mean of its neighbours than `depeg` and than 8 robust standard
+    deviations of a step (1.4826 x the median absolute step), and they differ by at most a fifth of that. A depeg that
+    is over within a step looks the same: at a finer clock it does not.
+
+    Returns
+    -------
+    bool (n,), True for usable prints, and the findings.
+    """
+    middle = 0.5 * (basis[:-2] + basis[2:])
+    away = np.abs(basis[1:-1] - middle)
+    scale = 1.4826 * float(np.median(np.abs(np.diff(basis))))
+    lone = (away > max(_FAR * scale, depeg)) & (np.abs(basis[2:] - basis[:-2]) <= _AGREE * away)
+    usable = np.ones(basis.size, dtype=np.bool_)
+    usable[1:-1] = ~lone
+    places = np.flatnonzero(~usable)
+    if not places.size:
+        return usable, []
+    named = tuple(f"{_row(rows[i])}: {basis[i] - middle[i - 1]:+.2%}" for i in places[:20])
+    text = (
+        f"{places.size} single prints stand far from both neighbours and were left out as bad prints; if they were "
+        "real, use finer prices, or lone_prints='keep'"
+    )
+    return usable, [Finding("lone-prints", "warning", name, text, named)]
+
+
+def _row(label: object) -> str:
+    return str(label.date()) if hasattr(label, "date") else str(label)
