@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import math
 
+import naive
+import naive_paths
 import numpy as np
 from scipy import stats
+
+from collatrisk.volatility.peg_spec import PEG_PARAMETERS
 
 
 def entry(params, shock):
@@ -79,3 +83,79 @@ def simulate_basis(params, depeg, n, rng, start=0.0, shocks=None):
         out.append(d)
         regimes.append(stressed)
     return np.array(out), np.array(regimes)
+
+
+def score_and_innovation(inputs, path, step, i):
+    """Of row i: its score, its innovation by its own law, its normal innovation, and the mixing variable."""
+    copula, half = inputs.scores, step % 2
+    normals = [naive.draw_normals(copula.key, path, step // 2, j)[half] for j in range(i + 1)]
+    mixing = 1.0
+    if copula.mixed:
+        g = naive.draw_normals(copula.key, path, step // 2, 1 << 16)[half]
+        mixing = naive_paths.piecewise_cubic(copula.mixing, g, scale=copula.mixing_scale)
+    score = mixing * float(copula.lower[i, : i + 1] @ normals)
+    return score, law(inputs.laws, i, score), law(inputs.pegs.normal, 0, score), mixing
+
+
+def law(laws, i, score):
+    cubics = laws.cubics[laws.offset[i] : laws.offset[i] + 2 * laws.segments[i]]
+    if laws.law[i] == 0:
+        return laws.scale[i] * score
+    if laws.law[i] == 1:
+        return naive_paths.piecewise_cubic(cubics, score, scale=laws.scale[i])
+    return naive_paths.piecewise_cubic(cubics, score, power=int(laws.power[i]))
+
+
+def simulate_path(inputs, path, steps):
+    """Prices (steps + 1, d) and step variances (steps, d) of one path of a model with pegs; columns as in the model."""
+    d, pegs = len(inputs.columns), len(inputs.pegs.slots)
+    market = d - pegs
+    plain, plain_variances = naive_paths.simulate_path(inputs, path, steps)  # right for the assets that are no pegs
+    distance = [float(x) for x in inputs.pegs.distance]
+    stressed = [
+        naive.draw_uniforms(inputs.pegs.key, path, 2**32 - 1, int(slot))[0] < share
+        for slot, share in zip(inputs.pegs.slots, inputs.pegs.stressed, strict=True)
+    ]
+    prices, variances = np.empty((steps + 1, d)), np.empty((steps, d))
+    prices[0, inputs.columns] = inputs.spot
+    for step in range(steps):
+        drawn = [score_and_innovation(inputs, path, step, i) for i in range(d)]
+        mixing = drawn[0][3]
+        own = list(plain_variances[step, :market] / (inputs.scores.conditional * mixing**2))
+        total = list(np.log(plain[step + 1, :market] / inputs.spot[:market]))
+        for j in range(pegs):
+            theta = inputs.pegs.theta[j]
+            params, depeg = dict(zip(PEG_PARAMETERS, theta, strict=False)), theta[-1]
+            shock = sum(w * drawn[k][1] for k, w in enumerate(inputs.pegs.weights[j]))
+            u, v = naive.draw_uniforms(inputs.pegs.key, path, step, int(inputs.pegs.slots[j]))
+            enters = not stressed[j] and u < entry(params, shock)
+            stays = stressed[j] and u >= params["exit"]
+            if enters:
+                down = params["down"]
+                share = v / down if v < down else (1.0 - v) / (1.0 - down)
+                size = depeg - params["drop"] * math.log(share)
+                distance[j] = -size if v < down else size
+            elif stays:
+                distance[j] = params["phi_stressed"] * distance[j] + params["sigma_stressed"] * drawn[market + j][2]
+            else:
+                distance[j] = params["phi"] * distance[j] + params["sigma"] * drawn[market + j][1]
+            stressed[j] = enters or (stays and abs(distance[j]) >= depeg)
+            variance, parent = inputs.pegs.variance[j, 1 if enters or stays else 0], inputs.pegs.parent[j]
+            if parent >= 0:
+                variance += own[parent] + 2.0 * inputs.pegs.coupling[j] * math.sqrt(variance * own[parent])
+            own.append(variance)
+            jumped = jump_on(inputs.jumps, path, step, market + j)
+            if jumped != 0.0:
+                distance[j] += jumped
+                stressed[j] = abs(distance[j]) >= depeg
+            grown = params["accrual"] * (step + 1) + distance[j] - inputs.pegs.distance[j]
+            total.append(grown + (total[parent] if parent >= 0 else 0.0))
+        prices[step + 1, inputs.columns] = inputs.spot * np.exp(total)
+        variances[step, inputs.columns] = np.array(own) * inputs.scores.conditional * mixing**2
+    return prices, variances
+
+
+def jump_on(jumps, path, step, i):
+    """What the jumps of a step add to the log price of row i."""
+    arrived = [naive.draw_uniforms(jumps.key, path, step, j)[0] < p for j, p in enumerate(jumps.probability)]
+    return sum(size[i] for size, here in zip(jumps.size, arrived, strict=True) if here)

@@ -22,6 +22,7 @@ class Purpose(IntEnum):
     JUMPS = 4
     BOOTSTRAP = 5
     AUCTIONS = 6
+    PEGS = 7
 
 
 def stream_key(seed: int, purpose: Purpose) -> np.uint64:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from collatrisk.kernels.history import HistoryInputs, draw_rows
 from collatrisk.kernels.jumps import JumpInputs, add_jumps
 from collatrisk.kernels.laws import LawInputs, innovate
+from collatrisk.kernels.pegs import PegInputs, keep_distances, log_prices, start_pegs, step_peg, stress_jumped
 from collatrisk.kernels.rows import CHUNK
 from collatrisk.kernels.scores import ScoreInputs, draw_pair
 from collatrisk.kernels.special import exp
@@ -26,19 +27,24 @@ from collatrisk.kernels.steps import StepInputs, start_paths, step_asset
 class PathInputs(NamedTuple):
     """What the kernel needs to know, a part a stage; built by `collatrisk.simulation.path_inputs.path_inputs`.
 
+    Inside, pegs come last, each after what it depends on: row i of every part belongs to the asset `columns[i]`.
+
     Attributes
     ----------
-    spot : (d,) prices at step 0.
+    spot : (d,) prices at step 0. columns : int64 (d,), where the asset of each row is written.
     scores : the copula. laws : the innovations. steps : the recursions. jumps : what arrives on top.
     history : rows of innovations in the place of scores and laws, where it has any.
+    pegs : the assets that hold a level.
     """
 
     spot: NDArray[np.float64]
+    columns: NDArray[np.int64]
     scores: ScoreInputs
     laws: LawInputs
     steps: StepInputs
     jumps: JumpInputs
     history: HistoryInputs
+    pegs: PegInputs
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -55,11 +61,13 @@ def simulate_block(inputs, first, prices, step_variance):  # type: ignore[no-unt
     Notes
     -----
     Per step and asset: r = s mean + variance_drift s^2 h + s e, e = sqrt(h) z, s the season, and z the asset's law at
-    the score that the copula gives it, or its place in a row of history. Steps 2k and 2k + 1
-    share the two normals of one counter, so a longer horizon extends a shorter.
+    the score that the copula gives it, or its place in a row of history; pegs move by their own rule. Steps 2k and
+    2k + 1 share the two normals of one counter, so a longer horizon extends a shorter.
     """
     steps, assets, paths = prices.shape[0] - 1, prices.shape[1], prices.shape[2]
     wanted = step_variance.shape[0] > 0
+    pegs = inputs.pegs.slots.size
+    market = assets - pegs
     drawn = inputs.history.columns.shape[1] > 0
     places = np.empty(CHUNK, dtype=np.int64)
     draws = np.empty((2, CHUNK))
@@ -71,27 +79,41 @@ def simulate_block(inputs, first, prices, step_variance):  # type: ignore[no-unt
     state = np.empty((assets, 3 * CHUNK))
     e = np.empty((assets, lags, CHUNK))
     h = np.empty((assets, lags, CHUNK))
+    seasons = np.ones(assets)  # of the step; pegs have none
+    work = np.empty((4, CHUNK))
+    kept = np.empty((pegs, CHUNK))
     for low in range(0, paths, CHUNK):
         high = min(low + CHUNK, paths)
         start_paths(inputs.steps, state, e, h)
+        start_pegs(inputs.pegs, first + low, uniforms, state)
         for i in range(assets):
-            prices[0, i, low:high] = inputs.spot[i]
+            prices[0, inputs.columns[i], low:high] = inputs.spot[i]
         for step in range(steps):
             half = step % 2
             if drawn:
                 draw_rows(inputs.history, first + low, step, places, draws, scores[half])
             elif half == 0:
                 draw_pair(inputs.scores, first + low, step // 2, scores, mixing, rows)
-            for i in range(assets):
-                season = inputs.steps.season[i, step % inputs.steps.season.shape[1]]
+            for i in range(market):
+                seasons[i] = inputs.steps.season[i, step % inputs.steps.season.shape[1]]
                 innovate(inputs.laws, i, scores[half, i], rows)
-                step_asset(inputs.steps, i, step, season, scores[half, i], state[i], e[i], h[i])
-                if wanted:
-                    out = step_variance[step, i, low:high]
-                    _write_variances(inputs.scores.conditional * (season * season), state[i, :CHUNK], mixing[half], out)
+                step_asset(inputs.steps, i, step, seasons[i], scores[half, i], state[i], e[i], h[i])
+            for j in range(pegs):
+                step_peg(inputs.pegs, inputs.laws, j, first + low, step, seasons, scores[half], work, rows, state)
+            if wanted:
+                for i in range(assets):
+                    out = step_variance[step, inputs.columns[i], low:high]
+                    factor = inputs.scores.conditional * (seasons[i] * seasons[i])
+                    _write_variances(factor, state[i, :CHUNK], mixing[half], out)
+            keep_distances(inputs.pegs, state, kept)
             add_jumps(inputs.jumps, first + low, step, uniforms, state)
-            for i in range(assets):
-                _write_prices(inputs.spot[i], state[i, 2 * CHUNK :], prices[step + 1, i, low:high])
+            stress_jumped(inputs.pegs, kept, state)
+            for i in range(market):
+                _write_prices(inputs.spot[i], state[i, 2 * CHUNK :], prices[step + 1, inputs.columns[i], low:high])
+            for j in range(pegs):
+                log_prices(inputs.pegs, j, step, state, kept)
+                i = market + j
+                _write_prices(inputs.spot[i], kept[j], prices[step + 1, inputs.columns[i], low:high])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -4,6 +4,7 @@ from collatrisk.simulation.fit import fit_market
 from collatrisk.simulation.marginals import Marginal
 from collatrisk.simulation.model import Jump, MarketModel
 from collatrisk.simulation.paths import PricePaths, simulate
+from collatrisk.simulation.peg_marginal import PegMarginal
 from collatrisk.simulation.plan import PathPlan
 from collatrisk.simulation.source import PathBlock, PathSource
 from collatrisk.simulation.stress import stress_model
@@ -18,6 +19,7 @@ __all__ = [
     "PathBlock",
     "PathPlan",
     "PathSource",
+    "PegMarginal",
     "PricePaths",
     "draw_models",
     "fit_market",

@@ -17,9 +17,11 @@ from collatrisk.dependence.result import DependenceFit
 from collatrisk.dependence.specs import Independent
 from collatrisk.simulation.marginals import Marginal
 from collatrisk.simulation.model import MarketModel
+from collatrisk.simulation.peg_marginal import PegMarginal
 from collatrisk.volatility.coordinates import Coordinates, as_vector
 from collatrisk.volatility.covariance import ParameterUncertainty
 from collatrisk.volatility.likelihood import NU_BOUNDS
+from collatrisk.volatility.peg_estimate import from_coordinate, to_coordinate
 from collatrisk.volatility.tail_law import InnovationLaw, TailLaw
 from collatrisk.volatility.uncertainty import (
     bootstrap_finding,
@@ -71,12 +73,61 @@ class MarginalDraws:
         )
 
 
-def draw_marginals(model: MarketModel, n: int, rng: np.random.Generator) -> tuple[MarginalDraws, ...]:
+@dataclass(frozen=True)
+class PegDraws:
+    """One peg's parameters, a row a draw of those that were estimated; no rows where there is nothing to draw from.
+
+    Attributes
+    ----------
+    origin : the marginal of the estimates. values : (n, k), in the order of `origin.uncertainty.names`.
+    findings : how they were drawn.
+    """
+
+    origin: PegMarginal
+    values: FloatArray | None
+    findings: tuple[Finding, ...]
+
+    def marginal(self, draw: int) -> PegMarginal:
+        """The peg with the parameters of one draw; where its basis stands is kept, measured from the drawn centre."""
+        origin = self.origin
+        if self.values is None or origin.uncertainty is None:
+            return origin
+        params = dict(origin.params) | dict(zip(origin.uncertainty.names, self.values[draw].tolist(), strict=True))
+        return replace(
+            origin,
+            params=params,
+            std_errors={},
+            last_distance=origin.last_distance + origin.params["center"] - params["center"],
+            n_obs=0,
+            loglikelihood=None,
+            findings=(*origin.findings, *self.findings),
+            uncertainty=None,
+        )
+
+
+def _draw_peg(peg: PegMarginal, n: int, rng: np.random.Generator) -> PegDraws:
+    """From the normal law of the coordinates; what was given or is a default stays."""
+    known = peg.uncertainty
+    if peg.n_obs == 0 or known is None or known.covariance is None:
+        text = "the peg's parameters were given, or have no standard errors: they are taken as known"
+        return PegDraws(peg, None, (Finding("parameters-given", "info", peg.asset, text),))
+    centre = np.array([to_coordinate(name, peg.params[name]) for name in known.names])
+    drawn = rng.multivariate_normal(centre, known.covariance, n, method="eigh")
+    values = np.array(
+        [[from_coordinate(name, float(c)) for name, c in zip(known.names, row, strict=True)] for row in drawn]
+    )
+    return PegDraws(peg, values, ())
+
+
+def draw_marginals(model: MarketModel, n: int, rng: np.random.Generator) -> tuple[MarginalDraws | PegDraws, ...]:
     """Draws of every asset's parameters; see `collatrisk.simulation.draw_models`."""
     normals = _NormalsByName(model, n, rng)
     streams = rng.spawn(len(model.marginals))
-    found = []
+    found: list[MarginalDraws | PegDraws] = []
     for place, (marginal, stream) in enumerate(zip(model.marginals, streams, strict=True)):
+        if isinstance(marginal, PegMarginal):
+            found.append(_draw_peg(marginal, n, stream))
+            continue
         column = None if model.dependence.rows is None else model.dependence.rows[:, place]
         own = stream.spawn(1)[0]
         drawn = _draw_one(marginal, normals.of(place, Coordinates(marginal.spec).names), column, stream)
@@ -146,13 +197,14 @@ class _NormalsByName:
     """Standard normals for each parameter name, correlated between the assets as their estimation errors are."""
 
     def __init__(self, model: MarketModel, n: int, rng: np.random.Generator) -> None:
-        names = sorted({name for marginal in model.marginals for name in Coordinates(marginal.spec).names})
+        plain = [marginal for marginal in model.marginals if not isinstance(marginal, PegMarginal)]
+        names = sorted({name for marginal in plain for name in Coordinates(marginal.spec).names})
         correlation = model.dependence.correlation
         squared = correlation_factor(np.asarray(correlation**2))  # a correlation too, by Schur's product theorem
-        plain = correlation_factor(correlation)
+        unsquared = correlation_factor(correlation)
         draws = rng.standard_normal((n, len(names), len(model.assets)))
         self._normals = {
-            name: np.array([(plain if name == "mu" else squared) @ row for row in draws[:, place, :]])
+            name: np.array([(unsquared if name == "mu" else squared) @ row for row in draws[:, place, :]])
             for place, name in enumerate(names)
         }
         self._n = n

@@ -19,8 +19,12 @@ from collatrisk.dependence.specs import DependenceSpec, GaussianCopula, Independ
 from collatrisk.market.clock import Clock
 from collatrisk.simulation.marginals import Marginal
 from collatrisk.simulation.model import MarketModel
+from collatrisk.simulation.peg_fits import check_pegs, fit_pegs
+from collatrisk.simulation.peg_marginal import AnyMarginal, PegMarginal
 from collatrisk.simulation.residuals import innovation_law, named, residual_rows, season_of_each
 from collatrisk.simulation.uniforms import MARGINS, Margins, clock_findings, to_uniforms
+from collatrisk.volatility.peg_fit import PegFit
+from collatrisk.volatility.peg_spec import Peg
 from collatrisk.volatility.season import HourOfWeek, SeasonFit
 from collatrisk.volatility.specs import ConstantVolatility, Ewma, Garch, VolatilitySpec
 from collatrisk.volatility.tail_law import InnovationLaw
@@ -45,7 +49,7 @@ _TITLE = "fit_market"
 def fit_market(
     prices: pd.DataFrame,
     *,
-    volatility: VolatilitySpec | Mapping[str, VolatilitySpec] | None = None,
+    volatility: VolatilitySpec | Peg | Mapping[str, VolatilitySpec | Peg] | None = None,
     innovations: Innovations = None,
     season: HourOfWeek | None = None,
     dependence: DependenceSpec = _STUDENT,
@@ -65,11 +69,12 @@ def fit_market(
     ----------
     prices : DataFrame, dates in order, one column an asset, > 0. Rows on which any asset has no price are dropped with
         a finding for each such asset; nothing is filled.
-    volatility : one spec for all assets, or ``{"ETH": Garch(), "USDC": ConstantVolatility(), "*": Garch()}`` where
-        ``"*"`` is for those not named. None: `Garch()`; where the innovations come from the residuals,
-        `Garch(dist="normal")`, whose quasi-likelihood is consistent whatever their law.
+    volatility : one spec for all assets, or ``{"ETH": Garch(), "USDC": Peg(), "STETH": Peg(underlying="ETH"), "*":
+        Garch()}`` where ``"*"`` is for those not named. Pegs are fitted after the others, to prices. None: `Garch()`;
+        where the innovations come from the residuals, `Garch(dist="normal")`, whose quasi-likelihood is consistent
+        whatever their law.
     innovations : `GpdTails()`, for all assets or by name as `volatility`: the law of the residuals gets an empirical
-        centre and generalised Pareto tails, and joins any copula. None: the law of the spec.
+        centre and generalised Pareto tails, and joins any copula. None: the law of the spec. Pegs keep their own.
     season : `HourOfWeek()` takes the season of the week out of each asset's returns before the fit; the paths put it
         back by the clock. A 24/7 clock only.
     dependence : a copula, or `FilteredHistorical()`: rows of residuals are drawn as they are, without copula or law.
@@ -111,11 +116,17 @@ def fit_market(
     series = {asset: returns[asset] for asset in specs}
     if history == "own":
         series = _own_returns(ordered_prices(prices, _TITLE).loc[: aligned.index[-1]])
-    seasons = season_of_each(series, season, used_clock)
+    pegs = {asset: spec for asset, spec in specs.items() if isinstance(spec, Peg)}
+    moving = {asset: spec for asset, spec in specs.items() if not isinstance(spec, Peg)}
+    seasons = season_of_each({asset: series[asset] for asset in moving}, season, used_clock)
     series = {asset: seasons[asset].returns if asset in seasons else one for asset, one in series.items()}
-    fits = _fit_each(series, specs, presample)
+    free = _fit_each(series, moving, presample)
     dates = {asset: one.index for asset, one in series.items()}
-    tails = {asset: fit_tails(named(fits[asset], asset), law) for asset, law in laws.items()}
+    tails = {asset: fit_tails(named(free[asset], asset), law) for asset, law in laws.items() if asset in free}
+    known = ordered_prices(prices, _TITLE).loc[: aligned.index[-1]] if history == "own" else aligned
+    held, steps = fit_pegs(known, pegs, free, dates, used_clock)
+    fits: dict[str, VolatilityFit | PegFit] = {asset: held[asset] if asset in held else free[asset] for asset in specs}
+    dates |= steps
     assets = tuple(fits)
     if isinstance(dependence, FilteredHistorical):
         transformed: list[Finding] = []
@@ -186,10 +197,10 @@ def _check_arguments(dependence: object, innovations: object, season: object, hi
 
 
 def _spec_of_each(
-    volatility: VolatilitySpec | Mapping[str, VolatilitySpec], assets: list[str]
-) -> dict[str, VolatilitySpec]:
+    volatility: VolatilitySpec | Peg | Mapping[str, VolatilitySpec | Peg], assets: list[str]
+) -> dict[str, VolatilitySpec | Peg]:
     problems = Problems(_TITLE)
-    chosen: dict[str, VolatilitySpec] = {}
+    chosen: dict[str, VolatilitySpec | Peg] = {}
     if isinstance(volatility, Mapping):
         problems.known("volatility", volatility, [*assets, ANY_ASSET])
         for asset in assets:
@@ -200,10 +211,13 @@ def _spec_of_each(
                 chosen[asset] = spec
     else:
         chosen = dict.fromkeys(assets, volatility)
-    wrong = [(asset, spec) for asset, spec in chosen.items() if not isinstance(spec, Garch | Ewma | ConstantVolatility)]
+    wrong = [
+        (asset, spec) for asset, spec in chosen.items() if not isinstance(spec, Garch | Ewma | ConstantVolatility | Peg)
+    ]
     for asset, bad in wrong if isinstance(volatility, Mapping) else wrong[:1]:
         name = f"volatility[{asset}]" if isinstance(volatility, Mapping) else "volatility"
-        problems.add(name, bad, "must be a Garch, an Ewma or a ConstantVolatility", "give Garch(), for example")
+        problems.add(name, bad, "must be a Garch, an Ewma, a ConstantVolatility or a Peg", "give Garch(), for example")
+    check_pegs(problems, {asset: spec for asset, spec in chosen.items() if isinstance(spec, Peg)}, assets)
     problems.raise_if_any()
     return chosen
 
@@ -272,8 +286,14 @@ def _naming(asset: str, error: CollatriskError) -> list[Problem]:
 
 
 def _marginal(
-    asset: str, fit: VolatilityFit, law: InnovationLaw | None, tails: TailFit | None, season: SeasonFit | None
-) -> Marginal:
+    asset: str,
+    fit: VolatilityFit | PegFit,
+    law: InnovationLaw | None,
+    tails: TailFit | None,
+    season: SeasonFit | None,
+) -> AnyMarginal:
+    if isinstance(fit, PegFit):
+        return PegMarginal.of(asset, fit)
     robust = {name: float(value) for name, value in fit.std_errors["robust"].items() if np.isfinite(value)}
     found = [*fit.findings, *(tails.findings if tails else ()), *(season.findings if season else ())]
     return Marginal(

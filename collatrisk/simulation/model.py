@@ -17,7 +17,7 @@ from collatrisk.base.findings import Finding
 from collatrisk.base.validation import Problems
 from collatrisk.dependence.result import DependenceFit
 from collatrisk.market.clock import Clock
-from collatrisk.simulation.marginals import Marginal
+from collatrisk.simulation.peg_marginal import AnyMarginal, PegMarginal, check_links
 from collatrisk.volatility.tail_law import HistoricalLaw
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class MarketModel:
     assets : names, in the order of every array.
     spot : float64 (n_assets,), quote currency per unit, > 0, read-only: the prices from which paths start.
     clock : the length of a step.
-    marginals : one `Marginal` an asset, in the same order.
+    marginals : one `Marginal` or `PegMarginal` an asset, in the same order.
     dependence : the copula of the innovations.
     jumps : arrivals on top of the diffusion.
     provenance : where it comes from: source, window, estimator, hashes, versions. Plain text.
@@ -104,7 +104,7 @@ class MarketModel:
     assets: tuple[str, ...]
     spot: FloatArray
     clock: Clock
-    marginals: tuple[Marginal, ...]
+    marginals: tuple[AnyMarginal, ...]
     dependence: DependenceFit
     jumps: tuple[Jump, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
@@ -138,18 +138,20 @@ class MarketModel:
         ):
             problems.check(found == names, what, found, f"must be of the assets {names}, in that order", "reorder them")
         drawn = self.dependence.rows is not None
-        unlike = [m.asset for m in self.marginals if isinstance(m.innovations, HistoricalLaw) != drawn]
+        free = [one for one in self.marginals if not isinstance(one, PegMarginal)]
+        unlike = [m.asset for m in free if isinstance(m.innovations, HistoricalLaw) != drawn]
         rule = "must have rows of history as their innovations where the dependence has, and only there"
         problems.check(not unlike, "marginals", unlike, rule, "fit_market(..., dependence=FilteredHistorical())")
         for i, jump in enumerate(self.jumps):
             problems.known(f"jumps[{i}].log_sizes", jump.log_sizes, names)
+        check_links(problems, self.marginals, names)
 
     @property
     def n_assets(self) -> int:
         """The number of assets."""
         return len(self.assets)
 
-    def marginal(self, asset: str) -> Marginal:
+    def marginal(self, asset: str) -> AnyMarginal:
         """The marginal of one asset."""
         problems = Problems("MarketModel")
         problems.known("asset", [asset], self.assets)
@@ -170,7 +172,10 @@ class MarketModel:
         return replace(self, spot=np.array(prices))
 
     def select(self, assets: Sequence[str]) -> MarketModel:
-        """The model of some of the assets, in the order given. Jumps keep the sizes of the assets that stay."""
+        """The model of some of the assets, in the order given. Jumps keep the sizes of the assets that stay.
+
+        A peg needs the assets that it depends on (its underlying, the market that its entries follow).
+        """
         names = tuple(assets)
         problems = Problems("MarketModel.select")
         problems.known("assets", names, self.assets)

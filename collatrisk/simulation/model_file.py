@@ -17,8 +17,8 @@ from collatrisk.base.findings import SEVERITIES, Finding
 from collatrisk.base.validation import Problems
 from collatrisk.dependence.result import DependenceFit
 from collatrisk.market.clock import Clock
-from collatrisk.simulation.marginals import Marginal
 from collatrisk.simulation.model import FORMAT, VERSION, Jump, MarketModel
+from collatrisk.simulation.peg_marginal import is_peg, marginal_from_dict
 
 _TITLE = "Market model file"
 _REMEDY = "save the model again with MarketModel.save"
@@ -88,6 +88,12 @@ _MARGINAL: Schema = {
     "n_obs": ("a whole number", _whole),
     "loglikelihood": _MAYBE,
     "findings": _TABLES,
+}
+_STATES = ("last_residuals", "last_variances")
+_PEG: Schema = {
+    **{key: rule for key, rule in _MARGINAL.items() if key not in _STATES},
+    "last_distance": ("a number", _number),
+    "last_stressed": ("a number", _number),
 }
 # Not in every file: models of given parameters and files of before have none.
 _MARGINAL_OPTIONAL: Schema = dict.fromkeys(("uncertainty", "innovations", "season"), ("a table", _table))
@@ -176,7 +182,7 @@ def model_from_dict(data: object, problems: Problems | None = None) -> MarketMod
     parts: dict[str, Any] = {}
     for name, build in (
         ("clock", lambda: Clock.from_dict(dict(data["clock"]))),
-        ("marginals", lambda: tuple(map(Marginal.from_dict, data["marginals"]))),
+        ("marginals", lambda: tuple(map(marginal_from_dict, data["marginals"]))),
         ("dependence", lambda: DependenceFit.from_dict(data["dependence"])),
         ("jumps", lambda: tuple(map(Jump.from_dict, data["jumps"]))),
         ("findings", lambda: tuple(map(Finding.from_dict, data["findings"]))),
@@ -198,7 +204,7 @@ def _check_tables(problems: Problems, data: object) -> None:
     assert isinstance(data, Mapping)
     _check_table(problems, data["clock"], "clock.", _CLOCK)
     for i, part in enumerate(data["marginals"]):
-        if _check_table(problems, part, f"marginals[{i}].", _MARGINAL, _MARGINAL_OPTIONAL):
+        if _check_table(problems, part, f"marginals[{i}].", _PEG if is_peg(part) else _MARGINAL, _MARGINAL_OPTIONAL):
             _check_findings(problems, part["findings"], f"marginals[{i}].findings")
             if "uncertainty" in part:
                 _check_table(problems, part["uncertainty"], f"marginals[{i}].uncertainty.", _UNCERTAINTY)

@@ -11,6 +11,8 @@ from collatrisk.simulation.history_inputs import history_inputs
 from collatrisk.simulation.jump_inputs import jump_inputs
 from collatrisk.simulation.law_inputs import law_inputs
 from collatrisk.simulation.model import MarketModel
+from collatrisk.simulation.peg_inputs import peg_inputs, stepping_order
+from collatrisk.simulation.peg_marginal import PegMarginal
 from collatrisk.simulation.score_inputs import score_inputs
 from collatrisk.simulation.step_inputs import Drift, step_inputs
 
@@ -27,11 +29,19 @@ def path_inputs(model: MarketModel, clock: Clock, seed: int, drift: Drift) -> Pa
     """
     from collatrisk.kernels.paths import PathInputs
 
+    order = stepping_order(model.marginals)
+    assets = tuple(model.assets[place] for place in order)
+    marginals = [model.marginals[place] for place in order]
+    # A peg's row of laws and recursions holds its noise while pegged; the kernel of the pegs does the rest.
+    plain = [one.noise() if isinstance(one, PegMarginal) else one for one in marginals]
+    dependence = model.dependence if assets == model.assets else model.dependence.select(assets)
     return PathInputs(
-        spot=np.array(model.spot),
-        scores=score_inputs(model.dependence, seed),
-        laws=law_inputs(model.marginals, model.dependence.nu),
-        steps=step_inputs(model.marginals, model.clock, clock, drift),
-        jumps=jump_inputs(model.jumps, model.assets, clock.step_years, seed),
-        history=history_inputs(model.dependence, seed),
+        spot=np.array(model.spot[order]),
+        columns=np.array(order, dtype=np.int64),
+        scores=score_inputs(dependence, seed),
+        laws=law_inputs(plain, dependence.nu),
+        steps=step_inputs(plain, model.clock, clock, drift),
+        jumps=jump_inputs(model.jumps, assets, clock.step_years, seed),
+        pegs=peg_inputs(marginals, dependence, seed),
+        history=history_inputs(dependence, seed),
     )

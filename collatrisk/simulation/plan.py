@@ -13,6 +13,8 @@ from collatrisk.base.validation import Problems
 from collatrisk.market.clock import Clock
 from collatrisk.simulation.model import MarketModel
 from collatrisk.simulation.path_inputs import path_inputs
+from collatrisk.simulation.peg_inputs import step_correlation
+from collatrisk.simulation.peg_marginal import PegMarginal
 from collatrisk.simulation.reading import check_range, describe_paths, path_ranges, step_times
 from collatrisk.simulation.source import FloatArray, PathBlock
 from collatrisk.simulation.step_inputs import DRIFTS, Drift, is_constant
@@ -102,7 +104,7 @@ class PathPlan:
         finer = problems.integer("steps_per_day", self.steps_per_day, low=1, high=1440, remedy=remedy)
         rule = f"must be a multiple of the model's {own.steps_per_day}"
         problems.check(finer % own.steps_per_day == 0, "steps_per_day", self.steps_per_day, rule, remedy)
-        moving = [marginal.asset for marginal in self.model.marginals if not is_constant(marginal)]
+        moving = [one.asset for one in self.model.marginals if isinstance(one, PegMarginal) or not is_constant(one)]
         rule = f"must be the model's {own.steps_per_day}: the volatility of {', '.join(moving)} was fitted on that grid"
         remedy = "leave it out, fit the model to finer prices, or use ConstantVolatility()"
         problems.check(not moving, "steps_per_day", self.steps_per_day, rule, remedy)
@@ -135,8 +137,8 @@ class PathPlan:
 
     @property
     def correlation(self) -> FloatArray:
-        """Correlation parameter of the copula, float64 (n_assets, n_assets)."""
-        return self.model.dependence.correlation
+        """Of the steps, float64 (n_assets, n_assets): that of the copula, tokens counted with their underlyings."""
+        return step_correlation(self.model.marginals, self.model.dependence.correlation)
 
     @property
     def overlap(self) -> int:

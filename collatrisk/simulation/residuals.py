@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from collatrisk.volatility.fit import VolatilityFit
+    from collatrisk.volatility.peg_fit import PegFit
 
 FloatArray = NDArray[np.float64]
 
@@ -53,8 +54,10 @@ def named(fit: VolatilityFit, asset: str) -> pd.Series:
     return pd.Series(fit.std_resid, name=asset)
 
 
-def residual_rows(fits: Mapping[str, VolatilityFit], dates: Mapping[str, pd.Index], common: pd.Index) -> FloatArray:
-    """The standardised residuals of the common dates, (n_obs, n_assets)."""
+def residual_rows(
+    fits: Mapping[str, VolatilityFit | PegFit], dates: Mapping[str, pd.Index], common: pd.Index
+) -> FloatArray:
+    """The standardised residuals of the common dates, of a peg the normal scores of its steps, (n_obs, n_assets)."""
     columns = [fit.std_resid[dates[asset].get_indexer(common)] for asset, fit in fits.items()]
     return np.ascontiguousarray(np.column_stack(columns))
 

@@ -12,8 +12,8 @@ from collatrisk.base.validation import Problems
 from collatrisk.dependence.correlation import equicorrelation
 from collatrisk.dependence.result import DependenceFit
 from collatrisk.dependence.specs import GaussianCopula, Independent
-from collatrisk.simulation.marginals import Marginal
 from collatrisk.simulation.model import Jump, MarketModel
+from collatrisk.simulation.peg_marginal import AnyMarginal
 
 _TITLE = "stress_model"
 
@@ -34,7 +34,8 @@ def stress_model(
     volatility_scale : > 0, one number or one an asset (1 for those not named). Multiplies the next and the long-run
         standard deviation: omega and lagged variances by its square, lagged residuals by itself.
     initial_volatility : > 0, one number or one an asset: the multiple of its average volatility at which the process
-        starts, in a crisis that then fades (`Marginal.started_at`). None starts where the fit ended.
+        starts, in a crisis that then fades (`Marginal.started_at`; a peg starts in its stress with the probability that
+        gives the multiple, `PegMarginal.started_at`). None starts where the fit ended.
     correlation : (rho, weight). The stressed matrix is (1 - weight) R + weight E with E the matrix in which every pair
         has correlation rho: a mixture of two correlation matrices is one. weight in [0, 1], -1/(n-1) <= rho <= 1.
         Independent assets become a Gaussian copula.
@@ -96,7 +97,7 @@ def _multiples(
     return dict.fromkeys(assets, problems.number(name, given, low=0, open_low=True, remedy=remedy))
 
 
-def _stressed(marginal: Marginal, factor: float | None, start: float | None) -> Marginal:
+def _stressed(marginal: AnyMarginal, factor: float | None, start: float | None) -> AnyMarginal:
     scaled = marginal if factor is None or factor == 1.0 else marginal.scaled(factor)
     return scaled if start is None else scaled.started_at(start)
 

@@ -17,7 +17,7 @@ from collatrisk.base.validation import Problems
 from collatrisk.dependence.result import DependenceFit
 from collatrisk.risk.estimate import Estimate
 from collatrisk.risk.intervals import ExactValue, Interval, MappedInterval
-from collatrisk.simulation.drawn import MarginalDraws, draw_dependence, draw_marginals
+from collatrisk.simulation.drawn import MarginalDraws, PegDraws, draw_dependence, draw_marginals
 from collatrisk.simulation.mixture import MixtureInterval
 from collatrisk.simulation.model import MarketModel
 
@@ -64,7 +64,11 @@ def draw_models(model: MarketModel, n: int, seed: int = 0) -> Iterator[MarketMod
 
 
 def _models(
-    model: MarketModel, marginals: tuple[MarginalDraws, ...], joint: Iterator[DependenceFit], n: int, seed: int
+    model: MarketModel,
+    marginals: tuple[MarginalDraws | PegDraws, ...],
+    joint: Iterator[DependenceFit],
+    n: int,
+    seed: int,
 ) -> Iterator[MarketModel]:
     notes = tuple(finding for drawn in marginals for finding in drawn.findings)
     for draw in range(n):

@@ -13,6 +13,7 @@ from scipy.special import kolmogorov
 from collatrisk.base.findings import Finding
 from collatrisk.market.clock import Clock
 from collatrisk.volatility.distributions import cdf
+from collatrisk.volatility.peg_fit import PegFit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +30,7 @@ _REJECT = 0.01
 
 
 def to_uniforms(
-    fits: Mapping[str, VolatilityFit],
+    fits: Mapping[str, VolatilityFit | PegFit],
     dates: Mapping[str, pd.Index],
     common: pd.Index,
     margins: Margins,
@@ -55,7 +56,7 @@ def to_uniforms(
         if asset in tails:
             law = tails[asset].uniforms
         else:
-            law = np.asarray(cdf(fit.spec.dist, fit.std_resid, fit.nu, fit.lam), dtype=np.float64)
+            law = _by_law(fit)
             findings += _law_findings(asset, fit, law, margins)
         places = dates[asset].get_indexer(common)
         if margins == "law":
@@ -63,6 +64,13 @@ def to_uniforms(
         else:
             columns.append(_ranks(fit.std_resid[places]))
     return np.ascontiguousarray(np.column_stack(columns)), findings
+
+
+def _by_law(fit: VolatilityFit | PegFit) -> FloatArray:
+    """Ranks of the residuals in the fitted law; of a peg, of each step in its predictive law."""
+    if isinstance(fit, PegFit):
+        return fit.uniforms
+    return np.asarray(cdf(fit.spec.dist, fit.std_resid, fit.nu, fit.lam), dtype=np.float64)
 
 
 def _ranks(values: FloatArray) -> FloatArray:
@@ -73,7 +81,7 @@ def _ranks(values: FloatArray) -> FloatArray:
     return np.asarray((below + not_above) / (2.0 * len(values)))
 
 
-def _law_findings(asset: str, fit: VolatilityFit, law: FloatArray, margins: Margins) -> list[Finding]:
+def _law_findings(asset: str, fit: VolatilityFit | PegFit, law: FloatArray, margins: Margins) -> list[Finding]:
     findings = []
     effect = "ranks keep the copula free of it" if margins == "ranks" else "it bends the copula's nu too"
     outside = int(np.sum((law < _EDGE) | (law > 1.0 - _EDGE)))

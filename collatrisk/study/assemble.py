@@ -15,7 +15,8 @@ from collatrisk.study.spec import Book
 from collatrisk.study.study import Study
 
 if TYPE_CHECKING:
-    from collatrisk.simulation import Marginal, MarketModel, PathPlan
+    from collatrisk.simulation import MarketModel, PathPlan
+    from collatrisk.simulation.peg_marginal import AnyMarginal
 
 _LAWS = {"normal": "normal", "t": "Student t", "skewt": "skewed t"}
 
@@ -69,7 +70,7 @@ def model_tables(model: MarketModel) -> dict[str, list[dict[str, Any]]]:
     return {"model_summary": summary, "model_parameters": parameters, "correlation": correlation}
 
 
-def _summary(model: MarketModel, place: int, one: Marginal) -> dict[str, Any]:
+def _summary(model: MarketModel, place: int, one: AnyMarginal) -> dict[str, Any]:
     persistence, long_run = one.persistence, one.long_run_volatility
     half_life = math.log(0.5) / math.log(persistence) if 0 < persistence < 1 else math.nan
     about = [finding for finding in (*model.findings, *one.findings) if finding.subject == one.asset]
@@ -88,9 +89,11 @@ def _summary(model: MarketModel, place: int, one: Marginal) -> dict[str, Any]:
     }
 
 
-def volatility_text(one: Marginal) -> str:
+def volatility_text(one: AnyMarginal) -> str:
     """A volatility model in the words of its literature."""
     body = one.spec.to_dict()
+    if body["kind"] == "peg":
+        return f"two-regime peg to {body['underlying'] or format(body['level'], 'g')} (figures are of the basis)"
     if body["kind"] == "garch":
         orders = (body["p"], body["o"], body["q"])
         return f"GJR-GARCH({orders[0]},{orders[1]},{orders[2]})" if body["o"] else f"GARCH({orders[0]},{orders[2]})"

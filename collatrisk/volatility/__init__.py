@@ -4,6 +4,8 @@ from collatrisk.volatility.covariance import ParameterUncertainty
 from collatrisk.volatility.fit import VolatilityFit, fit_volatility
 from collatrisk.volatility.forecast import variance_forecast
 from collatrisk.volatility.panel import PanelFit, fit_panel
+from collatrisk.volatility.peg_fit import PegFit, fit_peg
+from collatrisk.volatility.peg_spec import Peg
 from collatrisk.volatility.ranges import RangeVariance, range_variance
 from collatrisk.volatility.rolling import RollingFit, rolling_fit
 from collatrisk.volatility.scores import diebold_mariano, fissler_ziegel, qlike
@@ -36,6 +38,8 @@ __all__ = [
     "ParameterDraws",
     "ParameterUncertainty",
     "ParetoTail",
+    "Peg",
+    "PegFit",
     "RangeVariance",
     "RollingFit",
     "Season",
@@ -49,6 +53,7 @@ __all__ = [
     "draw_params",
     "fissler_ziegel",
     "fit_panel",
+    "fit_peg",
     "fit_season",
     "fit_tails",
     "fit_volatility",

@@ -171,8 +171,9 @@ class _Cost:
 def _walk(cost: _Cost, x: FloatArray, free: tuple[str, ...], base: Mapping[str, float]) -> tuple[float, FloatArray]:
     """BFGS in units that suit each coordinate."""
     units = np.array([_unit(name, base) for name in free])
-    end = minimize(lambda y: cost(y * units), x / units, method="BFGS", options={"maxiter": 200, "gtol": 1e-4})
-    return float(end.fun), end.x * units
+    start: FloatArray = x / units
+    end = minimize(lambda y: cost(units * y), start, method="BFGS", options={"gtol": 1e-4})  # type: ignore[call-overload]
+    return float(end.fun), np.asarray(end.x) * units
 
 
 def _unit(name: str, base: Mapping[str, float]) -> float:

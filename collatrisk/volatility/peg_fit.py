@@ -92,7 +92,7 @@ class PegFit:
         """One row a parameter: estimate, robust and Hessian standard error, and how it came about."""
         import pandas as pd
 
-        how = {name: "estimated" for name in self.params}
+        how = dict.fromkeys(self.params, "estimated")
         how |= {"accrual": "given"} if self.spec.accrual is not None else {}
         how |= {"sensitivity": "none"} if self.spec.market is None else {}
         how |= dict.fromkeys(self.spec.given, "given")
