@@ -8,6 +8,7 @@ OUT ?= out/demo
 .PHONY: demo test test-slow lint format lock bench clean
 
 demo: $(VENV)/.stamp-core
+	$(BIN)/collatrisk warmup
 	$(BIN)/collatrisk demo --out $(OUT)
 
 test: $(VENV)/.stamp-test lint

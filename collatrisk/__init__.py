@@ -167,6 +167,9 @@ if TYPE_CHECKING:
         rolling_fit as rolling_fit,
         select_volatility as select_volatility,
     )
+    from collatrisk.warming import (
+        warmup as warmup,
+    )
 
 _HOME: dict[str, tuple[str, ...]] = {
     "base.errors": (
@@ -308,6 +311,7 @@ _HOME: dict[str, tuple[str, ...]] = {
         "Assessment",
         "assess",
     ),
+    "warming": ("warmup",),
 }
 _MODULE_OF = {name: f"collatrisk.{module}" for module, names in _HOME.items() for name in names}
 

@@ -179,3 +179,12 @@ def schema() -> None:
     from collatrisk.study import study_schema
 
     talk.text_out(dumps(study_schema(), indent=2))
+
+
+@app.command()
+@guarded
+def warmup() -> None:
+    """Compile the kernels for this processor now, so that later runs start at once."""
+    from collatrisk.cli.start import compile_kernels
+
+    compile_kernels()

@@ -56,8 +56,6 @@ def run_and_report(study: Study, out: Path, workers: int | None) -> StudyResult:
     count = workers_or_default(workers)
     start = time.perf_counter()
     talk.say(f"{study.headline}: {study.n_paths:,} paths, {talk.counted(count, 'worker')}")
-    if _to_be_compiled():
-        talk.say("  first run here: the kernels are compiled once, which takes up to a minute")
     with talk.progress(study.name) as report, ThreadPoolExecutor(count) as executor:
         result = run_study(study, executor=executor, progress=report, cells_dir=out / CELLS, command=_command())
     files = write_report(result, out)
@@ -66,15 +64,6 @@ def run_and_report(study: Study, out: Path, workers: int | None) -> StudyResult:
     again = f", {resumed} cells from an earlier run" if resumed else ""
     talk.say(f"{time.perf_counter() - start:.1f} s{again}. Status: {result.status}. Report: {files.html}", "bold")
     return result
-
-
-def _to_be_compiled() -> bool:
-    """Whether no compiled kernel lies beside the sources, where Numba keeps them if it may write there."""
-    from collatrisk import kernels
-
-    folder = Path(kernels.__file__).parent
-    kept_here = os.access(folder, os.W_OK) and "NUMBA_CACHE_DIR" not in os.environ
-    return kept_here and not any((folder / "__pycache__").glob("margin.*.nbi"))
 
 
 def run_json(result: StudyResult, out: Path) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from collatrisk.base.validation import Problems
+from collatrisk.cli import talk
 from collatrisk.cli.resources import CRYPTO_CALIBRATION, TEMPLATES, calibration, index_prices, template
 
 STUDY_FILE = "study.toml"
@@ -45,3 +46,13 @@ def write_template(name: str, folder: Path, *, force: bool = False) -> list[Path
 
 def _text(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def compile_kernels() -> None:
+    """All kernels, with a bar and the folder that they are kept in."""
+    from collatrisk.kernels.cache import cache_folder
+    from collatrisk.warming import warmup
+
+    with talk.progress("compiling") as report:
+        seconds = warmup(lambda what, done, total: report(what, done, total))
+    talk.say(f"kernels ready in {sum(seconds.values()):.1f} s, kept in {cache_folder()}", "green")

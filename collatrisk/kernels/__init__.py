@@ -1,5 +1,8 @@
-"""Compiled loops: array in, array out, serial, lock released, nothing allocated inside. numpy and numba only.
+"""Compiled loops: numpy and numba only, serial, nogil, array in and array out.
 
-Compiled code is cached beside the sources (or in ``NUMBA_CACHE_DIR``). Numba notices an edit of a file, but not of the
-files that it imports: after changing a kernel that others call, delete this folder's ``__pycache__``.
+Every kernel has a slow and obvious twin among the naive modules of the tests.
 """
+
+from collatrisk.kernels import cache
+
+cache.install()

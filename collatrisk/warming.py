@@ -1,0 +1,60 @@
+"""`warmup`: compile every kernel ahead of time, by asking each kind of question once on a toy market."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+import numpy as np
+
+Step = Callable[[], object]
+
+
+def warmup(on_step: Callable[[str, int, int], object] | None = None) -> Mapping[str, float]:
+    """Compile the kernels for this processor and keep them, so that later processes start within seconds.
+
+    Safe to run again (it then takes about a second), and beside other processes.
+
+    Parameters
+    ----------
+    on_step : called before each part as ``on_step(what, done, total)``, for a progress bar.
+
+    Returns
+    -------
+    Seconds by part. Where the compiled code is kept: `collatrisk.kernels.cache.cache_folder`.
+    """
+    steps = _steps()
+    seconds = {}
+    for done, (what, step) in enumerate(steps.items()):
+        if on_step is not None:
+            on_step(what, done, len(steps))
+        start = time.perf_counter()
+        step()
+        seconds[what] = time.perf_counter() - start
+    return MappingProxyType(seconds)
+
+
+def _steps() -> dict[str, Step]:
+    from collatrisk.collateral import Loan, Mix, Terms
+    from collatrisk.margining import run_margin
+    from collatrisk.risk import var_and_es
+    from collatrisk.simulation import MarketModel, PathPlan
+    from collatrisk.sizing import compare_mixes, haircut, liquidation_threshold, max_ltv
+    from collatrisk.volatility import Garch, fit_panel
+
+    model = MarketModel.constant({"ETH": 0.8, "BTC": 0.6}, correlation=0.8)
+    plan = PathPlan(model, n_paths=2048, horizon_days=3, seed=1)
+    mix, terms = Mix({"ETH": 0.5, "BTC": 0.5}), Terms()
+    loan = Loan(mix, collateral_value=1.0, ltv=0.7)
+    noise = np.random.default_rng(1).normal(size=600)
+    return {  # in the order in which they build on each other
+        "paths": lambda: plan.read(0, 1),
+        "margin calls and liquidations": lambda: run_margin(plan, loan, terms),
+        "haircuts": lambda: haircut(plan, mix, level=0.9, mpor_days=1),
+        "loan-to-value limits": lambda: max_ltv(plan, mix, terms, max_call_probability=0.1),
+        "thresholds": lambda: liquidation_threshold(plan, loan, terms, max_shortfall_probability=0.1),
+        "mixes": lambda: compare_mixes(plan, [mix], ltv=[0.6], horizons=[1], terms=terms),
+        "tails": lambda: var_and_es(noise, level=0.9),
+        "fits": lambda: fit_panel([0.01 * noise], Garch()),
+    }
