@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from collatrisk.base.frozen import FrozenMap, checked_map
 from collatrisk.base.tables import html_table
 from collatrisk.base.validation import Problems
-from collatrisk.collateral.frozen import FrozenMap, amounts_text, check_prices_mapping, checked_map
 from collatrisk.collateral.mix import Mix
+from collatrisk.collateral.words import amounts_text, check_prices_mapping
 
 _UNITS_REMEDY = "give units of each asset, such as {'ETH': 10.0}; what is owed goes into debts, as a positive number"
 

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from collatrisk.base.frozen import FrozenMap, checked_map
 from collatrisk.base.tables import html_table
 from collatrisk.base.validation import Problems
-from collatrisk.collateral.frozen import FrozenMap, check_prices_mapping, checked_map
+from collatrisk.collateral.words import check_prices_mapping
 
 _SUM_TOLERANCE = 1e-9
 

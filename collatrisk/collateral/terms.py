@@ -8,9 +8,9 @@ from difflib import get_close_matches
 from typing import Any, Literal, cast
 
 from collatrisk.base.findings import Finding
+from collatrisk.base.frozen import FrozenMap, checked_map
 from collatrisk.base.tables import html_table
 from collatrisk.base.validation import Problems
-from collatrisk.collateral.frozen import FrozenMap, checked_map
 
 Uncured = Literal["hold", "liquidate"]
 Mark = Literal["bridge", "close"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from collatrisk.collateral.frozen import FrozenMap
+from collatrisk.base.frozen import FrozenMap
 from collatrisk.liquidation.checks import AMOUNT, POSITIVE, POSITIVE_SHARE, check, refuse
 from collatrisk.liquidation.dutch import DutchAuction
 from collatrisk.liquidation.dutch_sizes import bark_size

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cmp_to_key
 
+from collatrisk.base.frozen import FrozenMap
 from collatrisk.base.validation import Problems
-from collatrisk.collateral.frozen import FrozenMap
 from collatrisk.liquidation.checks import (
     AMOUNT,
     ANY,

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Final
 
+from collatrisk.base.frozen import FrozenDict
 from collatrisk.base.validation import did_you_mean
 from collatrisk.liquidation.checks import AMOUNT, POSITIVE, check, refuse
-from collatrisk.liquidation.frozen import FrozenDict
 
 _TITLE = "StabilityPool"
 SCALE: Final = 1e9

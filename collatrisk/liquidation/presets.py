@@ -10,9 +10,9 @@ from importlib.resources import files
 from typing import Final
 
 from collatrisk.base.errors import InputError
+from collatrisk.base.frozen import FrozenDict
 from collatrisk.base.validation import Problems, did_you_mean
 from collatrisk.liquidation.checks import refuse
-from collatrisk.liquidation.frozen import FrozenDict
 from collatrisk.liquidation.venue import Venue, VenueValue
 from collatrisk.liquidation.venue_terms import BUILDERS, settings_of
 

@@ -12,9 +12,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from collatrisk.base.frozen import FrozenDict
 from collatrisk.base.validation import did_you_mean
 from collatrisk.liquidation.checks import AMOUNT, POSITIVE, check, refuse
-from collatrisk.liquidation.frozen import FrozenDict
 
 _TITLE = "TroveBook"
 

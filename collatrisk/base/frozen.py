@@ -1,26 +1,29 @@
-"""A read-only mapping that can be hashed and pickled, for the fields of frozen objects."""
+"""Read-only mappings that can be hashed and pickled (proxies of the standard library cannot), for frozen objects."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from numbers import Real
-from typing import Any
+from typing import Any, TypeVar
 
 from collatrisk.base.validation import Problems
 
+K = TypeVar("K")
+V = TypeVar("V")
 
-class FrozenMap(Mapping[str, float]):
-    """A mapping from names to floats that cannot be changed; equal to any mapping with the same items."""
+
+class FrozenDict(Mapping[K, V]):
+    """A copy of `items` that cannot be changed; equal to any mapping with the same items."""
 
     __slots__ = ("_items",)
 
-    def __init__(self, items: Mapping[str, float]) -> None:
+    def __init__(self, items: Mapping[K, V]) -> None:
         self._items = dict(items)
 
-    def __getitem__(self, key: str) -> float:
+    def __getitem__(self, key: K) -> V:
         return self._items[key]
 
-    def __iter__(self) -> Iterator[str]:
+    def __iter__(self) -> Iterator[K]:
         return iter(self._items)
 
     def __len__(self) -> int:
@@ -33,7 +36,11 @@ class FrozenMap(Mapping[str, float]):
         return repr(self._items)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return FrozenMap, (self._items,)
+        return FrozenDict, (self._items,)
+
+
+FrozenMap = FrozenDict[str, float]
+"""Names to numbers."""
 
 
 def checked_map(
@@ -64,15 +71,3 @@ def checked_map(
             label, number, low=low, high=high, open_low=open_low, open_high=open_high, remedy=remedy
         )
     return FrozenMap(items)
-
-
-def check_prices_mapping(problems: Problems, prices: object) -> None:
-    """Refuse at once what is no mapping of prices: nothing more can be said of it."""
-    remedy = "give currency per unit, such as {'ETH': 2000.0}"
-    problems.check(isinstance(prices, Mapping), "prices", prices, "must be a mapping from asset to price", remedy)
-    problems.raise_if_any()
-
-
-def amounts_text(items: Mapping[str, float]) -> str:
-    """``"12.5 ETH, 0.4 BTC"``; ``"none"`` when empty."""
-    return ", ".join(f"{amount:.6g} {asset}" for asset, amount in items.items()) or "none"
