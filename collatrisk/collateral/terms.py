@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from difflib import get_close_matches
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from collatrisk.base.findings import Finding
-from collatrisk.base.frozen import FrozenMap, checked_map
 from collatrisk.base.tables import html_table
 from collatrisk.base.validation import Problems
+from collatrisk.collateral.bonuses import CloseFactor, FixedBonus, TargetHealth
+from collatrisk.collateral.per_asset import ANY_ASSET, PerAsset, checked_figure, figure_of, figure_text
+from collatrisk.collateral.sale_rules import (
+    AbsorbRule,
+    LiquidationRule,
+    PoolRule,
+    SaleRule,
+    rule_from_dict,
+    rule_to_dict,
+)
 
 Uncured = Literal["hold", "liquidate"]
 Mark = Literal["bridge", "close"]
 SalePrice = Literal["worse", "end", "barrier"]
 
-ANY_ASSET = "*"
+_PLAIN = {"liquidation_bonus": 0.05, "liquidation_fee": 0.0, "close_factor": 0.5}
+"""What `SaleRule` replaces, with the defaults."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +54,8 @@ class Terms:
         the source knows its step variance) or ``"close"`` (only the end of a step decides).
     sale_price : ``"worse"`` (default; the end of the step or the barrier, whichever is worse), ``"end"``, or
         ``"barrier"`` (sold the moment the health factor touches 1; needs no delay).
+    liquidation : a `SaleRule`, `AbsorbRule` or `PoolRule` in place of `liquidation_bonus`, `liquidation_fee` and
+        `close_factor` (which must then be left alone). Default None: these three, sold pro rata.
 
     Raises
     ------
@@ -52,10 +63,11 @@ class Terms:
 
     Notes
     -----
-    A liquidation triggers when the health factor is below 1 (strictly: at 1 the account is healthy).
+    A liquidation triggers when the health factor is below 1 (strictly: at 1 the account is healthy, unless the rule
+    says ``at_one``).
     """
 
-    liquidation_threshold: float | Mapping[str, float] = 0.85
+    liquidation_threshold: PerAsset = 0.85
     margin_call: float = 1.1
     restore_to: float = 1.2
     liquidation_bonus: float = 0.05
@@ -66,9 +78,10 @@ class Terms:
     uncured: Uncured = "hold"
     liquidation_delay_days: float = 0.0
     borrow_rate: float = 0.0
-    price_impact: float | Mapping[str, float] = 0.0
+    price_impact: PerAsset = 0.0
     mark: Mark = "bridge"
     sale_price: SalePrice = "worse"
+    liquidation: LiquidationRule | None = None
 
     def __post_init__(self) -> None:
         problems = Problems("Terms")
@@ -86,6 +99,7 @@ class Terms:
             rule = "must be 0 when sale_price is 'barrier': a later sale cannot have the price of the touch"
             remedy = "use sale_price='worse' or no delay"
             problems.add("liquidation_delay_days", self.liquidation_delay_days, rule, remedy)
+        _check_rule(problems, self)
         problems.raise_if_any()
         for name, value in checked.items():
             object.__setattr__(self, name, value)
@@ -97,20 +111,10 @@ class Terms:
         ------
         InputError : for an asset without a threshold.
         """
-        rule = self.liquidation_threshold
-        if isinstance(rule, Mapping):
-            if asset in rule:
-                return rule[asset]
-            if asset == currency:
-                return 1.0
-            if ANY_ASSET in rule:
-                return rule[ANY_ASSET]
-            problems = Problems("Terms")
-            meant = get_close_matches(asset, rule, n=1)
-            remedy = "name it, or give '*' for all others" + (f"; did you mean {meant[0]!r}?" if meant else "")
-            problems.add("liquidation_threshold", asset, "has no threshold for this asset", remedy)
-            problems.raise_if_any()
-        return 1.0 if asset == currency else float(cast(float, rule))
+        cash = 1.0 if asset == currency else None
+        if cash is not None and not isinstance(self.liquidation_threshold, Mapping):
+            return cash
+        return figure_of("Terms", "liquidation_threshold", self.liquidation_threshold, asset, cash=cash)
 
     def impact_of(self, asset: str, currency: str = "USD") -> float:
         """The price impact of an asset, per unit of currency sold; 0 for cash and for assets that are not named."""
@@ -120,8 +124,18 @@ class Terms:
         return rule.get(asset, rule.get(ANY_ASSET, 0.0)) if isinstance(rule, Mapping) else float(rule)
 
     @property
+    def rule(self) -> LiquidationRule:
+        """The liquidation rule in force: `liquidation`, or the one that the three plain numbers say."""
+        if self.liquidation is not None:
+            return self.liquidation
+        return SaleRule(FixedBonus(self.liquidation_bonus), CloseFactor(self.close_factor), fee=self.liquidation_fee)
+
+    @property
     def penalty(self) -> float:
-        """What the borrower pays on top of each unit repaid: bonus + fee."""
+        """What the borrower pays on top of each unit repaid at a health of 1: bonus + fee, the largest of the assets;
+        0 where all collateral is handed over."""
+        if self.liquidation is not None:
+            return self.liquidation.penalty
         return self.liquidation_bonus + self.liquidation_fee
 
     @property
@@ -129,11 +143,12 @@ class Terms:
         """What is allowed but worth knowing: ``liquidation-digs`` when a liquidation at a health factor of 1 lowers it.
 
         A liquidation of an asset raises the health factor if and only if it is above
-        ``liquidation_threshold * (1 + bonus + fee)``.
+        ``liquidation_threshold * (1 + bonus + fee)``. ``negative-bonus``: nobody would liquidate.
+        ``target-out-of-reach``: no repayment restores the target health, so all debt is repaid.
         """
         rule = self.liquidation_threshold
         named = dict(rule) if isinstance(rule, Mapping) else {"all assets": float(rule)}
-        return tuple(
+        digs = [
             Finding(
                 "liquidation-digs",
                 "warning",
@@ -143,31 +158,39 @@ class Terms:
             )
             for asset, threshold in named.items()
             if threshold * (1 + self.penalty) >= 1
-        )
+        ]
+        return (*digs, *_rule_findings(self.liquidation, max(named.values())))
 
     def describe(self) -> str:
         """Every value that is used, in one line of words."""
         delay = self.liquidation_delay_days
         cure = _days_text(self.cure_days)
         return (
-            f"liquidation threshold {_rule_text(self.liquidation_threshold)}, liquidated at a health factor below 1; "
+            f"liquidation threshold {figure_text(self.liquidation_threshold)}, liquidated at a health factor below 1; "
             f"margin called below {self.margin_call:g}, restored to {self.restore_to:g} within {cure} "
             f"(cured with probability {self.cure_probability:g}, else {self.uncured}); "
-            f"bonus {self.liquidation_bonus:g}, fee {self.liquidation_fee:g}, close factor {self.close_factor:g}, "
+            f"{self._sale_text()}, "
             f"sale {'at once' if delay == 0 else f'after {_days_text(delay)}'} at the {_SALE_TEXT[self.sale_price]}; "
-            f"borrow rate {self.borrow_rate:g} a year, price impact {_rule_text(self.price_impact)}, "
+            f"borrow rate {self.borrow_rate:g} a year, price impact {figure_text(self.price_impact)}, "
             f"marked {'within steps (bridge)' if self.mark == 'bridge' else 'at the end of each step'}"
         )
 
+    def _sale_text(self) -> str:
+        if self.liquidation is not None:
+            return self.liquidation.describe()
+        return f"bonus {self.liquidation_bonus:g}, fee {self.liquidation_fee:g}, close factor {self.close_factor:g}"
+
     def to_dict(self) -> dict[str, Any]:
-        """A JSON-ready dictionary; `Terms` takes it back as keyword arguments."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {name: dict(value) if isinstance(value, Mapping) else value for name, value in values.items()}
+        """A JSON-ready dictionary; `from_dict` takes it back. `liquidation` is in it only where one is set."""
+        values = {field.name: rule_to_dict(getattr(self, field.name)) for field in fields(self)}
+        if self.liquidation is None:
+            del values["liquidation"]
+        return values
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Terms:
         """The inverse of `to_dict`."""
-        return cls(**data)
+        return cls(**{name: rule_from_dict(value) if name == "liquidation" else value for name, value in data.items()})
 
     def _repr_html_(self) -> str:
         return html_table(("term", "value"), [(name, _plain(value)) for name, value in self.to_dict().items()], "Terms")
@@ -182,29 +205,60 @@ def _days_text(days: float) -> str:
 
 def _plain(value: object) -> str:
     if isinstance(value, Mapping):
-        return _rule_text(value)
+        return str(value["kind"]) if "kind" in value else figure_text(value)
     return f"{value:g}" if isinstance(value, (int, float)) else str(value)
 
 
-def _rule_text(rule: float | Mapping[str, float]) -> str:
-    if not isinstance(rule, Mapping):
-        return f"{rule:g}"
-    return ", ".join(f"{'others' if asset == ANY_ASSET else asset} {value:g}" for asset, value in rule.items()) or "0"
-
-
-def _checked_threshold(problems: Problems, rule: object) -> float | FrozenMap:
+def _checked_threshold(problems: Problems, rule: object) -> PerAsset:
     remedy = "give 0.85 for 85 %, or {'ETH': 0.85, '*': 0.8}"
-    if not isinstance(rule, Mapping):
-        return problems.number("liquidation_threshold", rule, low=0, high=1, open_low=True, remedy=remedy)
-    problems.check(len(rule) > 0, "liquidation_threshold", rule, "must name at least one asset", remedy)
-    return checked_map(problems, "liquidation_threshold", rule, low=0, high=1, open_low=True, remedy=remedy)
-
-
-def _checked_impact(problems: Problems, rule: object) -> float | FrozenMap:
-    remedy = "give 1e-8 for a fall of 1 % per million sold, or a mapping by asset"
     if isinstance(rule, Mapping):
-        return checked_map(problems, "price_impact", rule, low=0, remedy=remedy)
-    return problems.number("price_impact", rule, low=0, remedy=remedy)
+        problems.check(len(rule) > 0, "liquidation_threshold", rule, "must name at least one asset", remedy)
+    return checked_figure(problems, "liquidation_threshold", rule, low=0, high=1, open_low=True, remedy=remedy)
+
+
+def _checked_impact(problems: Problems, rule: object) -> PerAsset:
+    remedy = "give 1e-8 for a fall of 1 % per million sold, or a mapping by asset"
+    return checked_figure(problems, "price_impact", rule, low=0, remedy=remedy)
+
+
+def _check_rule(problems: Problems, terms: Terms) -> None:
+    """The liquidation rule is one, is not given twice, and fits the thresholds."""
+    rule: object = terms.liquidation
+    if rule is None:
+        return
+    kinds = "must be a SaleRule, an AbsorbRule or a PoolRule"
+    if not isinstance(rule, SaleRule | AbsorbRule | PoolRule):
+        problems.add("liquidation", rule, kinds, "give SaleRule(bonus=FixedBonus(0.05), size=CloseFactor(0.5))")
+        return
+    for name, default in _PLAIN.items():
+        said = f"is said by `liquidation` too, so it must be left at {default:g}"
+        remedy = "put it into the rule, or leave `liquidation` out"
+        problems.check(getattr(terms, name) == default, name, getattr(terms, name), said, remedy)
+    if isinstance(rule, PoolRule):
+        threshold = 1.0 / rule.minimum_ratio
+        given = terms.liquidation_threshold
+        same = all(abs(x - threshold) < 1e-9 for x in (given.values() if isinstance(given, Mapping) else [given]))
+        said = f"must be 1 / minimum_ratio = {threshold:.10g} for every asset under a PoolRule"
+        problems.check(same, "liquidation_threshold", given, said, "give 1 / 1.1 for a minimum ratio of 110 %")
+
+
+def _rule_findings(rule: LiquidationRule | None, threshold: float) -> list[Finding]:
+    if not isinstance(rule, SaleRule):
+        return []
+    found = []
+    if isinstance(rule.bonus, FixedBonus):
+        bonus = rule.bonus.bonus
+        for asset, value in bonus.items() if isinstance(bonus, Mapping) else [("all assets", bonus)]:
+            if value < 0:
+                text = f"bonus {value:g} for {asset} is below 0: a liquidator would lose money; give at least 0"
+                found.append(Finding("negative-bonus", "warning", asset, text))
+    if isinstance(rule.size, TargetHealth) and threshold * (1 + rule.penalty) >= rule.size.health:
+        text = (
+            f"target health {rule.size.health:g} is not above liquidation_threshold x (1 + bonus + fee) = "
+            f"{threshold * (1 + rule.penalty):.4f}: no repayment restores it, all debt is repaid"
+        )
+        found.append(Finding("target-out-of-reach", "warning", "liquidation", text))
+    return found
 
 
 def _checked_levels(problems: Problems, terms: Terms) -> dict[str, float]:

@@ -9,60 +9,46 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from collatrisk.kernels.absorb import resell
+from collatrisk.kernels.columns import (
+    CALL,
+    GROWTH,
+    INTEREST,
+    LOSS,
+    MIN_HEALTH,
+    OUTSTANDING,
+    REMAINING,
+    RESALE_STEPS,
+    RESTORE,
+    SHORT,
+    SHORTFALL,
+    TRIGGER,
+)
 from collatrisk.kernels.lanes import LANES, bridge_minimum, bridge_variance, find_slots, health_factors, value_slots
 from collatrisk.kernels.margin_rules import (
     CALLS,
     COUNTED,
+    CREDIT,
     DEBT,
     END_HEALTH,
     INTEREST as INTEREST_SO_FAR,
     LOWEST,
     MARK,
     NEVER,
+    PAID,
     START,
+    TAKEN_AT,
     VARIANCE,
     act,
     is_due,
-)
-from collatrisk.kernels.sale import (
-    CALL,
-    GROWTH,
-    INTEREST,
-    MIN_HEALTH,
-    OUTSTANDING,
-    REMAINING,
-    RESTORE,
-    SHORT,
-    SHORTFALL,
 )
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def run_account(  # type: ignore[no-untyped-def]
-    tile,
-    spread,
-    twice_log,
-    bridged,
-    correlation,
-    first_path,
-    lanes,
-    width,
-    thresholds,
-    impacts,
-    rules,
-    switches,
-    cure_key,
-    units,
-    worth,
-    shares,
-    lane,
-    state,
-    slots,
-    rho,
-    market,
-    amounts,
-    events,
-):
+    tile, spread, twice_log, bridged, correlation, first_path, lanes, width, thresholds, impacts, by_slot, rules,
+    switches, cure_key, units, worth, shares, lane, state, slots, rho, market, amounts, events,
+):  # fmt: skip
     """One account on the paths of a tile: `lanes` count from `first_path`; the first `width` of them matter."""
     start = lane[START]
     end = lane[END_HEALTH]
@@ -78,11 +64,13 @@ def run_account(  # type: ignore[no-untyped-def]
     state[:, CALLS] = 0
     lowest[:] = np.inf
     interest[:] = 0.0
+    lane[CREDIT] = 0.0
     worth[:] = 0.0
     n_held, n_owed, n_risky = find_slots(units, correlation, slots, rho)
     growth = rules[GROWTH]
     call = rules[CALL]
     restore = rules[RESTORE]
+    trigger = rules[TRIGGER]
     for t in range(tile.shape[0]):
         if t > 0:
             # Now `worth`, `counted` and `debt` are still those of the end of the last step, after its actions.
@@ -109,35 +97,24 @@ def run_account(  # type: ignore[no-untyped-def]
         for k in range(LANES):
             lowest[k] = min(lowest[k], mark[k])
         for k in range(width):
-            if is_due(state[k], t, mark[k], end[k], call, restore):
+            if is_due(state[k], t, mark[k], end[k], call, restore, trigger):
                 act(
-                    k,
-                    t,
-                    tile[t],
-                    first_path + lanes[k],
-                    thresholds,
-                    impacts,
-                    rules,
-                    switches,
-                    cure_key,
-                    units,
-                    worth,
-                    lane,
-                    state[k],
-                    n_held,
-                    n_owed,
-                    slots,
-                    market,
-                    amounts[k],
-                    events[k],
-                )
+                    k, t, tile[t], first_path + lanes[k], impacts, by_slot, rules, switches, cure_key, units, worth,
+                    lane, state[k], n_held, n_owed, slots, market, amounts[k], events[k],
+                )  # fmt: skip
     last = tile.shape[0] - 1
     for k in range(width):
-        value = 0.0
+        if state[k, TAKEN_AT] != NEVER:
+            sold_at = min(state[k, TAKEN_AT] + switches[RESALE_STEPS], last)
+            for j in range(n_held):
+                i = slots[0, j]
+                market[0, i] = units[2, i, k] * tile[sold_at, i, k]
+            resell(market[0], impacts, by_slot, n_held, slots[0], lane[PAID, k], amounts[k])
+        value = lane[CREDIT, k]
         for j in range(n_held):
             i = slots[0, j]
             value += units[0, i, k] * tile[last, i, k]
-        amounts[k, SHORTFALL] = max(debt[k] - value, 0.0)
+        amounts[k, SHORTFALL] = max(debt[k] - value, 0.0) + amounts[k, LOSS]
         amounts[k, OUTSTANDING] = debt[k]
         amounts[k, REMAINING] = value
         amounts[k, INTEREST] = interest[k]

@@ -13,10 +13,24 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
+from collatrisk.kernels.columns import (
+    BRIDGE,
+    CALL,
+    GROWTH,
+    INTEREST,
+    MIN_HEALTH,
+    N_ALL_AMOUNTS,
+    N_EVENTS,
+    OUTSTANDING,
+    REMAINING,
+    SHORT,
+    SHORTFALL,
+)
 from collatrisk.kernels.lanes import LANES, load_prices, load_spread, load_twice_log
 from collatrisk.kernels.machine import run_account
-from collatrisk.kernels.margin_rules import N_STATES, N_VECTORS, NEVER
+from collatrisk.kernels.margin_rules import N_SCRATCH, N_STATES, N_VECTORS, NEVER
 from collatrisk.kernels.quiet import (
     DEBT as DEBT_OF_TILE,
     INTEREST as INTEREST_OF_TILE,
@@ -31,41 +45,31 @@ from collatrisk.kernels.quiet import (
     open_book,
     value_assets,
 )
-from collatrisk.kernels.sale import (
-    BRIDGE,
-    CALL,
-    GROWTH,
-    INTEREST,
-    MIN_HEALTH,
-    N_AMOUNTS,
-    N_EVENTS,
-    OUTSTANDING,
-    REMAINING,
-    SHORT,
-    SHORTFALL,
-)
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def margin_block(  # type: ignore[no-untyped-def]
-    prices,
-    variance,
-    columns,
-    correlation,
-    first_path,
-    n_steps,
-    held,
-    owed,
-    thresholds,
-    impacts,
-    rules,
-    switches,
-    bridge_key,
-    cure_key,
-    amounts,
-    events,
-):
-    """Run every account over every path of a block.
+def margin_block(
+    prices: FloatArray,
+    variance: FloatArray,
+    columns: IntArray,
+    correlation: FloatArray,
+    first_path: int,
+    n_steps: int,
+    held: FloatArray,
+    owed: FloatArray,
+    thresholds: FloatArray,
+    impacts: FloatArray,
+    by_slot: FloatArray,
+    rules: FloatArray,
+    switches: IntArray,
+    bridge_key: np.uint64,
+    cure_key: np.uint64,
+    amounts: FloatArray,
+    events: NDArray[np.int32],
+) -> None:
+    """Run every account over every path of a block: the two passes, one kernel each (one for both compiles longer).
 
     Parameters
     ----------
@@ -76,18 +80,36 @@ def margin_block(  # type: ignore[no-untyped-def]
     first_path : int, index of path 0 in the whole source.
     n_steps : int, steps to run.
     held, owed : float64 (n_accounts, n_slots), units.
-    thresholds, impacts : float64 (n_accounts, n_slots).
+    thresholds, impacts : float64 (n_accounts, n_slots). by_slot : float64 (n_accounts, N_BY_SLOT, n_slots).
     rules : float64 (n_accounts, N_RULES). switches : int64 (n_accounts, N_SWITCHES).
     bridge_key, cure_key : uint64, the streams' keys.
-    amounts : float64 (n_accounts, n_paths, N_AMOUNTS), overwritten.
+    amounts : float64 (n_accounts, n_paths, N_AMOUNTS or N_ALL_AMOUNTS), overwritten.
     events : int32 (n_accounts, n_paths, N_EVENTS), step of the first occurrence or -1, overwritten.
     """
+    eventful = np.empty((held.shape[0], prices.shape[2]), np.int64)
+    n_eventful = np.zeros(held.shape[0], np.int64)
+    _find_eventful(
+        prices, variance, columns, correlation, first_path, n_steps, held, owed, thresholds, rules, switches,
+        bridge_key, eventful, n_eventful, amounts, events,
+    )  # fmt: skip
+    _run_eventful(
+        prices, variance, columns, correlation, first_path, n_steps, held, owed, thresholds, impacts, by_slot, rules,
+        switches, bridge_key, cure_key, eventful, n_eventful, amounts, events,
+    )  # fmt: skip
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _find_eventful(  # type: ignore[no-untyped-def]
+    prices, variance, columns, correlation, first_path, n_steps, held, owed, thresholds, rules, switches, bridge_key,
+    eventful, n_eventful, amounts, events,
+):  # fmt: skip
+    """Every outcome as if nothing happened, and the paths of each account on which something may."""
     n_paths = prices.shape[2]
     n_slots = columns.size + 1
     n_accounts = held.shape[0]
-    bridged = variance.shape[0] > 0 and switches[:, BRIDGE].any()
-    eventful = np.empty((n_accounts, n_paths), np.int64)
-    n_eventful = np.zeros(n_accounts, np.int64)
+    bridged = False
+    for a in range(n_accounts):
+        bridged = bridged or (variance.shape[0] > 0 and switches[a, BRIDGE] == 1)
     spread = np.zeros((n_steps + 1, n_slots if bridged else 0, TILE))
     twice_log = np.zeros((n_steps + 1, TILE))
     work = np.ones(N_WORK)
@@ -103,23 +125,9 @@ def margin_block(  # type: ignore[no-untyped-def]
         for a in range(n_accounts):
             book = open_book(held[a], owed[a], thresholds[a], columns, correlation, slots[0], slots[1], scratch, rho)
             follow(
-                prices,
-                first,
-                width,
-                n_steps,
-                bridged and switches[a, BRIDGE] == 1,
-                spread,
-                twice_log,
-                rules[a, GROWTH],
-                held[a],
-                owed[a],
-                thresholds[a],
-                columns,
-                rho,
-                book,
-                shares,
-                work,
-            )
+                prices, first, width, n_steps, bridged and switches[a, BRIDGE] == 1, spread, twice_log,
+                rules[a, GROWTH], held[a], owed[a], thresholds[a], columns, rho, book, shares, work,
+            )  # fmt: skip
             level = max(rules[a, CALL], 1.0) * NEAR
             n_eventful[a] = note_eventful(work, level, first, width, eventful[a], n_eventful[a])
             end = prices[n_steps]
@@ -127,10 +135,6 @@ def margin_block(  # type: ignore[no-untyped-def]
                 end, first, first + width, held[a, cash], book[7], book[1][0], book[4], work[VALUE : VALUE + TILE]
             )
             _write_quiet(first, width, n_steps, work, amounts[a], events[a])
-    _run_eventful(
-        prices, variance, columns, correlation, first_path, n_steps, held, owed, thresholds, impacts, rules, switches,
-        bridge_key, cure_key, eventful, n_eventful, amounts, events,
-    )  # fmt: skip
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -152,8 +156,8 @@ def _write_quiet(first, width, n_steps, work, amounts, events):  # type: ignore[
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _run_eventful(  # type: ignore[no-untyped-def]
-    prices, variance, columns, correlation, first_path, n_steps, held, owed, thresholds, impacts, rules, switches,
-    bridge_key, cure_key, eventful, n_eventful, amounts, events,
+    prices, variance, columns, correlation, first_path, n_steps, held, owed, thresholds, impacts, by_slot, rules,
+    switches, bridge_key, cure_key, eventful, n_eventful, amounts, events,
 ):  # fmt: skip
     """The state machine on the paths of each account that the first pass found."""
     n_slots = columns.size + 1
@@ -161,16 +165,17 @@ def _run_eventful(  # type: ignore[no-untyped-def]
     tile = np.ones((n_steps + 1, n_slots, LANES))
     spread = np.zeros((n_steps + 1, n_slots, LANES))
     twice_log = np.zeros((n_steps + 1, LANES))
-    units = np.empty((2, n_slots, LANES))
+    units = np.zeros((3, n_slots, LANES))  # held, owed, and taken over by a fund or pool
     worth = np.empty((2, n_slots, LANES))
     shares = np.empty((n_slots, LANES))
     lane = np.empty((N_VECTORS, LANES))
     state = np.empty((LANES, N_STATES), np.int64)
     slots = np.empty((3, n_slots), np.int64)
     rho = np.empty((n_slots, n_slots))
-    market = np.empty((2, n_slots))
+    market = np.empty((N_SCRATCH, n_slots + 1))
     lanes = np.empty(LANES, np.int64)
-    of_lanes = np.empty((LANES, N_AMOUNTS))
+    of_lanes = np.empty((LANES, N_ALL_AMOUNTS))
+    n_amounts = amounts.shape[2]
     on_lanes = np.empty((LANES, N_EVENTS), np.int32)
     for a in range(held.shape[0]):
         for start in range(0, n_eventful[a], LANES):
@@ -188,9 +193,9 @@ def _run_eventful(  # type: ignore[no-untyped-def]
                 units[1, i, :] = owed[a, i]
             run_account(
                 tile, spread, twice_log, bridged_here, correlation, first_path, lanes, width, thresholds[a], impacts[a],
-                rules[a], switches[a], cure_key, units, worth, shares, lane, state, slots, rho, market, of_lanes,
-                on_lanes,
+                by_slot[a], rules[a], switches[a], cure_key, units, worth, shares, lane, state, slots, rho, market,
+                of_lanes, on_lanes,
             )  # fmt: skip
             for k in range(width):
-                amounts[a, lanes[k]] = of_lanes[k]
+                amounts[a, lanes[k]] = of_lanes[k, :n_amounts]
                 events[a, lanes[k]] = on_lanes[k]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from collatrisk.kernels.random import uniform
-from collatrisk.kernels.sale import (
+from collatrisk.kernels.absorb import absorb, offset, resell
+from collatrisk.kernels.columns import (
+    ABSORB,
     CALL,
     CALLED,
     CURE,
@@ -14,29 +15,39 @@ from collatrisk.kernels.sale import (
     CURED,
     DELAY,
     EXHAUSTED,
-    HEALTHY,
+    KIND,
     LIQUIDATED,
+    LOSS,
+    RESALE_STEPS,
     RESTORE,
+    SALE,
     SALE_PRICE,
     TOP_UP,
+    TRIGGER,
     UNCURED_SELLS,
-    price_factor,
-    sell,
+    WRITE_OFF_FROM,
+    WRITTEN_OFF,
 )
+from collatrisk.kernels.random import uniform
+from collatrisk.kernels.sale import HEALTHY, price_factor, sell
 
 NEVER = -1
 # Columns of the state of a lane (int64).
-DUE, FORCED, OPEN, DEADLINE, CALLS = range(5)
-N_STATES = 5
-# Rows of the vectors of a tile (float64, by lane).
-START, END_HEALTH, COUNTED, DEBT, MARK, LOWEST, VARIANCE, INTEREST = range(8)
-N_VECTORS = 8
+DUE, FORCED, OPEN, DEADLINE, CALLS, TAKEN_AT = range(6)
+N_STATES = 6
+# Rows of the vectors of a tile (float64, by lane). CREDIT and PAID: cash that a fund owes the account, and all that it
+# gave for the collateral.
+START, END_HEALTH, COUNTED, DEBT, MARK, LOWEST, VARIANCE, INTEREST, CREDIT, PAID = range(10)
+N_VECTORS = 10
+# Rows of the scratch of one lane (float64, by slot).
+VALUES, COUNTED_VALUES, SOLD, KEPT = range(4)
+N_SCRATCH = 4
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def is_due(state, t, mark, health, call, restore):  # type: ignore[no-untyped-def]
+def is_due(state, t, mark, health, call, restore, trigger):  # type: ignore[no-untyped-def]
     """Whether `act` has anything to do on a lane: a sale, a liquidation, a call to open, to decide or to close."""
-    if mark < 1.0 or state[DUE] == t:
+    if mark < trigger or state[DUE] == t:
         return True
     if state[OPEN] != 1:
         return mark < call
@@ -45,36 +56,15 @@ def is_due(state, t, mark, health, call, restore):  # type: ignore[no-untyped-de
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def act(  # type: ignore[no-untyped-def]
-    k,
-    t,
-    prices,
-    path,
-    thresholds,
-    impacts,
-    rules,
-    switches,
-    cure_key,
-    units,
-    worth,
-    lane,
-    state,
-    n_held,
-    n_owed,
-    slots,
-    market,
-    amounts,
-    events,
-):
+    k, t, prices, path, impacts, by_slot, rules, switches, cure_key, units, worth, lane, state, n_held,
+    n_owed, slots, market, amounts, events,
+):  # fmt: skip
     """Steps 3 to 6 of the law on one lane: a sale that is due, a call, a liquidation, the deadline of a call.
 
     Opens and closes calls in `state`, scales `units`, and leaves values and sums as they are after the actions.
     """
     counted, debt, mark = lane[COUNTED], lane[DEBT], lane[MARK, k]
-    health_at_end = lane[END_HEALTH, k]
-    healthy_at_start = lane[START, k] >= HEALTHY
     delay = switches[DELAY]
-    mode = switches[SALE_PRICE]
-    sold = 0.0
     sells = False
     forced = False
     if state[DUE] == t:
@@ -88,33 +78,21 @@ def act(  # type: ignore[no-untyped-def]
         if events[CALLED] == NEVER:
             events[CALLED] = t
     # A sale in this step answers this step's mark: it does not trigger another.
-    if mark < 1.0 and not sells and state[DUE] == NEVER and counted[k] > 0.0:
+    bare = counted[k] <= 0.0 and not (debt[k] > 0.0 and rules[WRITE_OFF_FROM] < np.inf)
+    if mark < rules[TRIGGER] and not sells and state[DUE] == NEVER and not bare:
         if delay == 0:
             sells = True
         else:
             state[DUE] = t + delay
             state[FORCED] = 0
     if sells:
-        factor = price_factor(mode, forced, health_at_end, healthy_at_start)
-        sold = sell_lane(
-            k,
-            t,
-            prices,
-            factor,
-            sold,
-            impacts,
-            rules,
-            thresholds,
-            units,
-            worth,
-            lane,
-            n_held,
-            n_owed,
-            slots,
-            market,
-            amounts,
-            events,
-        )
+        market[SOLD] = 0.0
+        healthy_at_start = lane[START, k] >= HEALTHY * rules[TRIGGER]
+        factor = price_factor(switches[SALE_PRICE], forced, lane[END_HEALTH, k], healthy_at_start, rules[TRIGGER])
+        sell_lane(
+            k, t, prices, factor, impacts, by_slot, rules, switches, units, worth, lane, state, n_held, n_owed, slots,
+            market, amounts, events,
+        )  # fmt: skip
     if state[OPEN] != 1 or t < state[DEADLINE]:
         return
     health = counted[k] / debt[k] if debt[k] > 0.0 else np.inf
@@ -145,71 +123,97 @@ def act(  # type: ignore[no-untyped-def]
         state[DUE] = t + delay
         state[FORCED] = 1
         return
+    if not sells:
+        market[SOLD] = 0.0
     sell_lane(
-        k,
-        t,
-        prices,
-        1.0,
-        sold,
-        impacts,
-        rules,
-        thresholds,
-        units,
-        worth,
-        lane,
-        n_held,
-        n_owed,
-        slots,
-        market,
-        amounts,
-        events,
-    )
+        k, t, prices, 1.0, impacts, by_slot, rules, switches, units, worth, lane, state, n_held, n_owed, slots, market,
+        amounts, events,
+    )  # fmt: skip
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def sell_lane(  # type: ignore[no-untyped-def]
-    k,
-    t,
-    prices,
-    factor,
-    sold,
-    impacts,
-    rules,
-    thresholds,
-    units,
-    worth,
-    lane,
-    n_held,
-    n_owed,
-    slots,
-    market,
-    amounts,
-    events,
-):
-    """Sell on one lane, scale its units and values, and note the events. Returns the value sold in this step."""
+    k, t, prices, factor, impacts, by_slot, rules, switches, units, worth, lane, state, n_held, n_owed, slots, market,
+    amounts, events,
+):  # fmt: skip
+    """Sell or hand over on one lane by the rule of the account, scale its units and values, and note the events."""
     counted, debt = lane[COUNTED], lane[DEBT]
-    if counted[k] <= 0.0 or debt[k] <= 0.0:
-        return sold
-    for j in range(n_held):
-        i = slots[0, j]
-        market[0, i] = units[0, i, k] * prices[i, k]
-        market[1, i] = worth[0, i, k]
+    values, kept, held = market[VALUES], market[KEPT], slots[0]
+    owing = debt[k]
+    if owing <= 0.0 or (counted[k] <= 0.0 and rules[WRITE_OFF_FROM] == np.inf):
+        return
     cash = units.shape[1] - 1
-    kept, rest, sold = sell(
-        market[0], market[1], impacts, n_held, slots[0], cash, factor, debt[k], rules, sold, amounts
-    )
     for j in range(n_held):
-        i = slots[0, j]
-        units[0, i, k] *= kept
-        worth[0, i, k] *= kept
-    for j in range(n_owed):
-        i = slots[1, j]
-        units[1, i, k] *= rest
-        worth[1, i, k] *= rest
-    counted[k] *= kept
-    debt[k] *= rest
+        i = held[j]
+        f = 1.0 if i == cash or counted[k] <= 0.0 else factor
+        values[i] = units[0, i, k] * prices[i, k] * f
+        market[COUNTED_VALUES, i] = worth[0, i, k] * f
+        kept[i] = 0.0
+    owed = 0.0
+    if switches[KIND] == SALE:
+        if counted[k] > 0.0:
+            owed = sell(
+                values, market[COUNTED_VALUES], impacts, by_slot, n_held, held, owing, rules, switches, values[:0],
+                market[SOLD], kept, amounts,
+            )  # fmt: skip
+            untouched = True
+            for j in range(n_held):
+                untouched = untouched and kept[held[j]] == 1.0
+            if untouched:
+                return  # the rule allows no call
+        else:
+            owed = 1.0
+    elif not _hand_over(
+        k, t, impacts, by_slot, rules, switches, units, lane, state, n_held, held, owing, values, kept, amounts
+    ):
+        return
+    left = even = 0.0
+    for j in range(n_held):
+        i = held[j]
+        units[0, i, k] *= kept[i]
+        worth[0, i, k] *= kept[i]
+        left += worth[0, i, k]
+        even += 0.0 if kept[i] == kept[held[0]] else 1.0
+    counted[k] = counted[k] * kept[held[0]] if even == 0.0 and n_held > 0 else left
+    debt[k] *= owed
     if events[LIQUIDATED] == NEVER:
         events[LIQUIDATED] = t
-    if kept == 0.0 and debt[k] > 0.0 and events[EXHAUSTED] == NEVER:
+    if left <= 0.0 and debt[k] > 0.0 and owing >= rules[WRITE_OFF_FROM]:
+        amounts[WRITTEN_OFF] += debt[k]
+        amounts[LOSS] += debt[k]
+        owed = debt[k] = 0.0
+    if events[EXHAUSTED] == NEVER and (amounts[WRITTEN_OFF] > 0.0 or (left <= 0.0 and debt[k] > 0.0)):
         events[EXHAUSTED] = t
-    return sold
+    for j in range(n_owed):
+        i = slots[1, j]
+        units[1, i, k] *= owed
+        worth[1, i, k] *= owed
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _hand_over(  # type: ignore[no-untyped-def]
+    k, t, impacts, by_slot, rules, switches, units, lane, state, n_held, held, owing, values, kept, amounts
+):
+    """Give collateral and debt to the fund, or to the pool and the other borrowers; whether anything happened."""
+    passed_on, taken, balance = 1.0, 1.0, 0.0
+    if switches[KIND] == ABSORB:
+        balance = absorb(values, by_slot, n_held, held, owing, amounts)
+    else:
+        total = 0.0
+        for j in range(n_held):
+            total += values[held[j]]
+        taken, passed_on = offset(total, owing, rules, amounts)
+        if taken == 0.0:
+            return False
+    lane[CREDIT, k] += balance
+    lane[PAID, k] = owing + balance
+    for j in range(n_held):
+        i = held[j]
+        kept[i] = 1.0 - taken
+        units[2, i, k] = units[0, i, k] * (taken * passed_on)
+        values[i] *= taken * passed_on
+    if switches[RESALE_STEPS] > 0:
+        state[TAKEN_AT] = t
+    else:
+        resell(values, impacts, by_slot, n_held, held, lane[PAID, k], amounts)
+    return True

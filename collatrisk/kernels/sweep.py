@@ -17,9 +17,10 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from collatrisk.kernels.columns import BRIDGE, GROWTH, N_ALL_AMOUNTS, N_EVENTS, SHORT
 from collatrisk.kernels.lanes import LANES, load_prices, load_spread, load_twice_log
 from collatrisk.kernels.machine import run_account
-from collatrisk.kernels.margin_rules import N_STATES, N_VECTORS
+from collatrisk.kernels.margin_rules import N_SCRATCH, N_STATES, N_VECTORS
 from collatrisk.kernels.quiet import (
     N_WORK,
     NEAR,
@@ -29,15 +30,14 @@ from collatrisk.kernels.quiet import (
     note_eventful,
     open_book,
 )
-from collatrisk.kernels.sale import BRIDGE, GROWTH, N_AMOUNTS, N_EVENTS, SHORT
 
 COVERED = -1  # in `base`: terms for which the cover decides
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def sweep_block(  # type: ignore[no-untyped-def]
-    prices, variance, columns, correlation, first_path, n_steps, held, owed, thresholds, impacts, rules, switches, base,
-    levels, cover, bridge_key, cure_key, counts,
+    prices, variance, columns, correlation, first_path, n_steps, held, owed, thresholds, impacts, by_slot, rules,
+    switches, base, levels, cover, bridge_key, cure_key, counts,
 ):  # fmt: skip
     """Add to `counts` the paths of a block that end with a shortfall under each of the terms.
 
@@ -45,7 +45,7 @@ def sweep_block(  # type: ignore[no-untyped-def]
     ----------
     prices, variance, columns, correlation, first_path, n_steps, bridge_key, cure_key : as in `margin_block`.
     held, owed : float64 (n_slots,), the one account.
-    thresholds, impacts, rules, switches : of every terms, as in `margin_block`.
+    thresholds, impacts, by_slot, rules, switches : of every terms, as in `margin_block`.
     base : int64 (n_terms,), COVERED, or the terms whose health factors decide: the terms themselves, or earlier ones
         of which they are a multiple.
     levels : float64 (n_terms,), the health factor of those base terms below which something may happen.
@@ -94,22 +94,22 @@ def sweep_block(  # type: ignore[no-untyped-def]
                     n_eventful[b] = note_eventful(work, levels[b] * NEAR, first, width, eventful[b], n_eventful[b])
     if cover > 0.0:
         _count_shortfalls(
-            prices, variance, columns, correlation, first_path, n_steps, held, owed, thresholds, impacts, rules,
-            switches, base, COVERED, bridge_key, cure_key, eventful[n_terms, : n_eventful[n_terms]], counts,
+            prices, variance, columns, correlation, first_path, n_steps, held, owed, thresholds, impacts, by_slot,
+            rules, switches, base, COVERED, bridge_key, cure_key, eventful[n_terms, : n_eventful[n_terms]], counts,
         )  # fmt: skip
     for a in range(n_terms):
         if base[a] != COVERED:
             _count_shortfalls(
                 prices, variance, columns, correlation, first_path, n_steps, held, owed, thresholds[a : a + 1],
-                impacts[a : a + 1], rules[a : a + 1], switches[a : a + 1], base[a : a + 1], base[a], bridge_key,
-                cure_key, eventful[a, : n_eventful[a]], counts[a : a + 1],
+                impacts[a : a + 1], by_slot[a : a + 1], rules[a : a + 1], switches[a : a + 1], base[a : a + 1], base[a],
+                bridge_key, cure_key, eventful[a, : n_eventful[a]], counts[a : a + 1],
             )  # fmt: skip
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _count_shortfalls(  # type: ignore[no-untyped-def]
-    prices, variance, columns, correlation, first_path, n_steps, held, owed, thresholds, impacts, rules, switches, base,
-    chosen, bridge_key, cure_key, paths, counts,
+    prices, variance, columns, correlation, first_path, n_steps, held, owed, thresholds, impacts, by_slot, rules,
+    switches, base, chosen, bridge_key, cure_key, paths, counts,
 ):  # fmt: skip
     """Run the terms whose `base` is the chosen one over some paths of the block, gathered once for all of them."""
     n_slots = columns.size + 1
@@ -117,16 +117,16 @@ def _count_shortfalls(  # type: ignore[no-untyped-def]
     tile = np.ones((n_steps + 1, n_slots, LANES))
     spread = np.zeros((n_steps + 1, n_slots, LANES))
     twice_log = np.zeros((n_steps + 1, LANES))
-    units = np.empty((2, n_slots, LANES))
+    units = np.zeros((3, n_slots, LANES))
     worth = np.empty((2, n_slots, LANES))
     shares = np.empty((n_slots, LANES))
     lane = np.empty((N_VECTORS, LANES))
     state = np.empty((LANES, N_STATES), np.int64)
     slots = np.empty((3, n_slots), np.int64)
     rho = np.empty((n_slots, n_slots))
-    market = np.empty((2, n_slots))
+    market = np.empty((N_SCRATCH, n_slots + 1))
     lanes = np.empty(LANES, np.int64)
-    amounts = np.empty((LANES, N_AMOUNTS))
+    amounts = np.empty((LANES, N_ALL_AMOUNTS))
     events = np.empty((LANES, N_EVENTS), np.int32)
     for start in range(0, paths.size, LANES):
         width = min(LANES, paths.size - start)
@@ -144,8 +144,8 @@ def _count_shortfalls(  # type: ignore[no-untyped-def]
                 units[1, i, :] = owed[i]
             run_account(
                 tile, spread, twice_log, bridged and switches[a, BRIDGE] == 1, correlation, first_path, lanes, width,
-                thresholds[a], impacts[a], rules[a], switches[a], cure_key, units, worth, shares, lane, state, slots,
-                rho, market, amounts, events,
+                thresholds[a], impacts[a], by_slot[a], rules[a], switches[a], cure_key, units, worth, shares, lane,
+                state, slots, rho, market, amounts, events,
             )  # fmt: skip
             for k in range(width):
                 if events[k, SHORT] >= 0:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from collatrisk.margining.names import METRICS, MIN_HEALTH, TAIL_METRICS
+from collatrisk.margining.names import MIN_HEALTH, metrics_of, tail_metrics_of
 from collatrisk.margining.task import BlockResult
 from collatrisk.risk import Moments, TailSketch
 
@@ -27,6 +27,7 @@ class Gathered:
     amounts, events : columns as in `BlockResult`, None unless kept.
     bridged : whether the source gave step variances.
     debt_free : by row, whether nothing is owed: the health factor is infinite on all paths.
+    metrics, tail_metrics : the names of the quantities, and of those with tails.
     """
 
     counts: NDArray[np.int64]
@@ -36,6 +37,8 @@ class Gathered:
     events: NDArray[np.int32] | None
     bridged: bool
     debt_free: tuple[bool, ...]
+    metrics: tuple[str, ...]
+    tail_metrics: tuple[str, ...]
 
 
 class _Tail:
@@ -76,12 +79,13 @@ class _Tail:
         return TailSketch(self.keep, count, np.concatenate([np.zeros(zeros), largest]) if zeros > 0 else largest)
 
 
-def gather(results: Iterable[BlockResult], keep: int) -> Gathered:
+def gather(results: Iterable[BlockResult], keep: int, settles: bool = False) -> Gathered:
     """Fold block results in path order.
 
     Parameters
     ----------
     results : one a block, in path order. keep : how many of the largest values each tail holds.
+    settles : whether a rule can write debt off or hand collateral over.
     """
     counts: NDArray[np.int64] | None = None
     sums: list[FloatArray] = []
@@ -93,7 +97,7 @@ def gather(results: Iterable[BlockResult], keep: int) -> Gathered:
         counts = result.counts if counts is None else counts + result.counts
         sums.append(result.sums)
         squares.append(result.squares)
-        tails = tails or [[_Tail(keep) for _ in TAIL_METRICS] for _ in result.tails]
+        tails = tails or [[_Tail(keep) for _ in row] for row in result.tails]
         for row, values in zip(tails, result.tails, strict=True):
             for tail, part in zip(row, values, strict=True):
                 tail.push(part)
@@ -112,6 +116,8 @@ def gather(results: Iterable[BlockResult], keep: int) -> Gathered:
         events=np.concatenate(kept_events, axis=1) if kept_events else None,
         bridged=bridged,
         debt_free=tuple(np.isinf(sums[0][0, :, MIN_HEALTH]).tolist()),
+        metrics=metrics_of(settles),
+        tail_metrics=tail_metrics_of(settles),
     )
 
 
@@ -120,7 +126,7 @@ def _moments(n_paths: int, sums: FloatArray, squares: FloatArray) -> tuple[tuple
     return tuple(
         tuple(
             Moments(n_paths, tuple(sums[:, row, metric].tolist()), tuple(squares[:, row, metric].tolist()))
-            for metric in range(len(METRICS))
+            for metric in range(sums.shape[2])
         )
         for row in range(sums.shape[1])
     )

@@ -22,6 +22,20 @@ METRICS = (
 
 MIN_HEALTH = METRICS.index("min_health_factor")
 
+SETTLEMENT_METRICS = (
+    "debt_written_off",
+    "debt_redistributed",
+    "collateral_absorbed",
+    "resale_proceeds",
+    "absorbed_loss",
+)
+"""Further quantities where a rule of the run writes debt off or hands collateral over, in currency.
+
+Debt that lenders or reserves lose at once; debt passed on to other borrowers; value of the collateral that a fund, a
+pool or other borrowers took over, less cash paid back for it; what that collateral fetched; what those who took it over
+or wrote debt off have lost (the shortfall includes it).
+"""
+
 TAIL_METRICS = (
     "shortfall",
     "debt_repaid",
@@ -33,3 +47,13 @@ TAIL_METRICS = (
     "min_health_factor",
 )
 """Quantities whose bad tails are held: large amounts, low health factors."""
+
+
+def metrics_of(settles: bool) -> tuple[str, ...]:
+    """The quantities of a run; `settles`: whether a rule can write debt off or hand collateral over."""
+    return METRICS + SETTLEMENT_METRICS if settles else METRICS
+
+
+def tail_metrics_of(settles: bool) -> tuple[str, ...]:
+    """The quantities whose bad tails a run holds, health factors last."""
+    return (*TAIL_METRICS[:-1], "absorbed_loss", TAIL_METRICS[-1]) if settles else TAIL_METRICS

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from collatrisk.base.keys import Purpose, stream_key
 from collatrisk.collateral import Account, Loan, Terms
 from collatrisk.execution import MICRO_BLOCK, iter_blocks
+from collatrisk.kernels import columns as at
 from collatrisk.liquidation import RuleArrays, rule_arrays
 from collatrisk.margining.run import account_pairs, slot_correlation, steps_to_run
 from collatrisk.pricing import positions
@@ -21,8 +22,6 @@ from collatrisk.simulation.source import FloatArray, PathSource
 
 _COVERED = -1
 _ROUNDING = 1.0 + 1e-6
-_CALL, _BONUS, _FEE, _CURE = 0, 2, 3, 5
-_SELLS, _BRIDGE = 2, 4
 
 
 def shortfall_probabilities(
@@ -80,13 +79,13 @@ def decide(rules: RuleArrays, held: FloatArray) -> tuple[NDArray[np.int64], Floa
     rules : of all terms of one account. held : float64 (n_slots,), its units.
     """
     used = held > 0
-    cost = 1.0 + rules.rules[:, _BONUS] + rules.rules[:, _FEE]
+    cost = 1.0 + _largest_bonus(rules, used) + rules.rules[:, at.FEE]
     highest = rules.thresholds[:, used].max(axis=1, initial=0.0)
-    covered = (highest * cost <= 1.0) & ~(rules.impacts[:, used] > 0).any(axis=1)
+    covered = (highest * cost <= 1.0) & ~(rules.impacts[:, used] > 0).any(axis=1) & _pro_rata(rules, used)
     base = np.where(covered, _COVERED, np.arange(len(cost)))
     # A call that nobody answers, and that leads to no sale, changes nothing.
-    matters = (rules.rules[:, _CURE] > 0) | (rules.switches[:, _SELLS] == 1)
-    levels = np.where(matters, np.maximum(rules.rules[:, _CALL], 1.0), 1.0)
+    matters = (rules.rules[:, at.CURE] > 0) | (rules.switches[:, at.UNCURED_SELLS] == 1)
+    levels = np.where(matters, np.maximum(rules.rules[:, at.CALL], 1.0), rules.rules[:, at.TRIGGER])
     first = -1
     for a in np.flatnonzero(~covered).tolist():
         ratio = _multiple(rules, first, a, used) if first >= 0 else None
@@ -99,11 +98,26 @@ def decide(rules: RuleArrays, held: FloatArray) -> tuple[NDArray[np.int64], Floa
     return base, levels, cover
 
 
+def _largest_bonus(rules: RuleArrays, used: NDArray[np.bool_]) -> FloatArray:
+    """The most that a liquidator can get under each of the terms, share of the repaid value."""
+    most = rules.rules[:, at.MOST_DISCOUNT]
+    own = rules.by_slot[:, at.BONUS_OF][:, used].max(axis=1, initial=0.0)
+    return np.where(rules.switches[:, at.BY_DISCOUNT] == 1, most / (1.0 - most), own)
+
+
+def _pro_rata(rules: RuleArrays, used: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Whether collateral is sold, and every asset in proportion, so that the mix never changes."""
+    priorities = rules.by_slot[:, at.PRIORITY][:, used]
+    even = (priorities == priorities[:, :1]).all(axis=1)
+    return np.asarray(even & (rules.switches[:, at.KIND] == at.SALE))
+
+
 def _multiple(rules: RuleArrays, first: int, a: int, used: NDArray[np.bool_]) -> float | None:
     """By what the thresholds of terms `first` are to be multiplied to be those of `a`, if that is all that differs for
     the health factors."""
     ratios = rules.thresholds[a, used] / rules.thresholds[first, used]
-    same = rules.switches[a, _BRIDGE] == rules.switches[first, _BRIDGE] and rules.rules[a, -1] == rules.rules[first, -1]
+    bridge, growth = rules.switches[:, at.BRIDGE], rules.rules[:, at.GROWTH]
+    same = bridge[a] == bridge[first] and growth[a] == growth[first]
     even = ratios.size > 0 and float(np.ptp(ratios)) <= 1e-12 * float(ratios[0])
     return float(ratios[0]) if same and even else None
 
@@ -136,7 +150,7 @@ class SweepTask:
         # numba is slow to import: only workers that run paths need it.
         from collatrisk.kernels.sweep import sweep_block
 
-        wanted = self.correlation is not None and bool((self.rules.switches[:, _BRIDGE] == 1).any())
+        wanted = self.correlation is not None and bool((self.rules.switches[:, at.BRIDGE] == 1).any())
         block = read_scratch(self.source, first, last, self.n_steps, variance=wanted)
         variance, correlation = block.step_variance, self.correlation
         if variance is None or correlation is None:
@@ -152,6 +166,7 @@ class SweepTask:
             self.owed,
             self.rules.thresholds,
             self.rules.impacts,
+            self.rules.by_slot,
             self.rules.rules,
             self.rules.switches,
             self.base,

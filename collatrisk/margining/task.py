@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from collatrisk.execution import MICRO_BLOCK
 from collatrisk.execution.scratch import kept_buffer
+from collatrisk.kernels.columns import BRIDGE
 from collatrisk.liquidation import RuleArrays
-from collatrisk.margining.names import EVENTS, METRICS, MIN_HEALTH, TAIL_METRICS
+from collatrisk.margining.names import EVENTS, MIN_HEALTH, metrics_of, tail_metrics_of
 from collatrisk.pricing import Positions
 from collatrisk.simulation.scratch import read_scratch
 from collatrisk.simulation.source import PathBlock, PathSource
@@ -20,8 +21,6 @@ FloatArray = NDArray[np.float64]
 _ACCOUNTS_AT_ONCE = 64
 _LARGEST_ROOT = 1e150  # a debt of almost nothing has a health factor whose square would overflow
 _CACHED_FLOATS = 1 << 18  # 2 MiB: a step of prices is read soon after it is written
-_BRIDGE = 4  # the column of `RuleArrays.switches`
-_TAIL_ROWS = np.array([METRICS.index(name) for name in TAIL_METRICS])
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +73,23 @@ class MarginTask:
         n_accounts = len(self.positions.held)
         return n_accounts + 1 if n_accounts > 1 else 1
 
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The quantities of a path: more where rules write debt off or hand collateral over."""
+        return metrics_of(self.rules.settles)
+
     def __call__(self, first: int, last: int) -> BlockResult:
         """Run the paths `first` to `last` - 1: as many micro-blocks at a time as the caches hold."""
         # numba is slow to import: only workers that run paths need it.
         from collatrisk.kernels.margin_sums import gather_tails, sum_block
 
-        n_micro, n_metrics = -(-(last - first) // MICRO_BLOCK), len(METRICS)
+        n_micro, n_metrics = -(-(last - first) // MICRO_BLOCK), len(self.metrics)
+        tail_rows = np.array([self.metrics.index(name) for name in tail_metrics_of(self.rules.settles)])
         counts = np.zeros((self.n_rows, len(EVENTS), self.n_steps + 1), dtype=np.int64)
         sums = np.empty((n_micro, self.n_rows, n_metrics))
         squares = np.empty_like(sums)
-        tails = np.empty((self.n_rows, len(TAIL_METRICS), last - first))
-        sizes = np.zeros((self.n_rows, len(TAIL_METRICS)), dtype=np.int64)
+        tails = np.empty((self.n_rows, tail_rows.size, last - first))
+        sizes = np.zeros((self.n_rows, tail_rows.size), dtype=np.int64)
         kept: list[tuple[FloatArray, NDArray[np.int32]]] = []
         bridged = True
         size = self._paths_at_once()
@@ -94,7 +99,7 @@ class MarginTask:
             micro = slice((low - first) // MICRO_BLOCK, -(-(min(low + size, last) - first) // MICRO_BLOCK))
             sum_block(amounts, events, MICRO_BLOCK, _LARGEST_ROOT, sums[micro], squares[micro], counts)
             for row in range(self.n_rows):
-                gather_tails(amounts[row], _TAIL_ROWS, tails[row], sizes[row])
+                gather_tails(amounts[row], tail_rows, tails[row], sizes[row])
             if self.keep_paths:
                 kept.append((amounts, events))
         return BlockResult(
@@ -110,15 +115,15 @@ class MarginTask:
 
     def _paths_at_once(self) -> int:
         """Whole micro-blocks whose prices and outcomes fit the second-level cache, at least one."""
-        floats = len(self.source.assets) * (2 * self.n_steps + 1) + self.n_rows * len(METRICS)
+        floats = len(self.source.assets) * (2 * self.n_steps + 1) + self.n_rows * len(self.metrics)
         return max(1, _CACHED_FLOATS // (floats * MICRO_BLOCK)) * MICRO_BLOCK
 
     def _part(self, first: int, last: int) -> tuple[FloatArray, NDArray[np.int32], bool]:
         """Amounts and events of the paths `first` to `last` - 1, and whether the source gave step variances."""
-        wanted = self.correlation is not None and bool(self.rules.switches[:, _BRIDGE].any())
+        wanted = self.correlation is not None and bool(self.rules.switches[:, BRIDGE].any())
         block = read_scratch(self.source, first, last, self.n_steps, variance=wanted)
         n_accounts, n_paths = len(self.positions.held), last - first
-        shape = (self.n_rows, n_paths, len(METRICS))
+        shape = (self.n_rows, n_paths, len(self.metrics))
         buffer = np.empty(math.prod(shape)) if self.keep_paths else kept_buffer("amounts", math.prod(shape))
         amounts = buffer.reshape(shape)
         events = np.empty((self.n_rows, n_paths, len(EVENTS)), dtype=np.int32)
@@ -148,6 +153,7 @@ class MarginTask:
             self.positions.owed[rows],
             self.rules.thresholds[rows],
             self.rules.impacts[rows],
+            self.rules.by_slot[rows],
             self.rules.rules[rows],
             self.rules.switches[rows],
             self.bridge_key,

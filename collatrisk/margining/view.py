@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from collatrisk.base.tables import html_table
 from collatrisk.base.validation import Problems
 from collatrisk.margining.gather import Gathered
-from collatrisk.margining.names import EVENTS, METRICS, TAIL_METRICS
+from collatrisk.margining.names import EVENTS
 from collatrisk.market.clock import Clock
 from collatrisk.risk import (
     Estimate,
@@ -109,13 +109,13 @@ class AccountOutcomes:
         InputError : for an unknown metric.
         """
         problems = Problems("mean")
-        problems.choice("metric", metric, METRICS)
+        problems.choice("metric", metric, self.data.metrics)
         problems.raise_if_any()
         if metric == "min_health_factor" and self._owes_nothing:
             return Estimate.exact(math.inf, "no debt on any path", self.n_paths)
         if self.overlap > 1:
             return estimate_mean(self.values(metric), overlap=self.overlap, seed=self.seed, floor=0.0)
-        return self.data.moments[self.row][METRICS.index(metric)].estimate(floor=0.0)
+        return self.data.moments[self.row][self.data.metrics.index(metric)].estimate(floor=0.0)
 
     def term_structure(self, event: str, level: float = 0.95) -> pd.DataFrame:
         """The probability of an event by each step.
@@ -143,10 +143,10 @@ class AccountOutcomes:
     def values(self, metric: str) -> FloatArray:
         """The quantity on every path, float64 (n_paths,). Needs ``keep="paths"``."""
         problems = Problems("Outcomes")
-        problems.choice("metric", metric, METRICS)
+        problems.choice("metric", metric, self.data.metrics)
         self._check_kept(problems)
         assert self.data.amounts is not None
-        return np.ascontiguousarray(self.data.amounts[self.row, :, METRICS.index(metric)])
+        return np.ascontiguousarray(self.data.amounts[self.row, :, self.data.metrics.index(metric)])
 
     def steps(self, event: str) -> NDArray[np.int32]:
         """The step of the first occurrence on every path, -1 if never, int32 (n_paths,). Needs ``keep="paths"``."""
@@ -169,7 +169,7 @@ class AccountOutcomes:
         for event in EVENTS:
             steps = self.steps(event)
             columns[f"{event}_day"] = np.where(steps < 0, np.nan, self.times[np.maximum(steps, 0)])
-        columns |= {metric: self.values(metric) for metric in METRICS}
+        columns |= {metric: self.values(metric) for metric in self.data.metrics}
         return pd.DataFrame(columns, index=pd.RangeIndex(self.n_paths, name="path"))
 
     def estimates(self, level: float = _SUMMARY_LEVEL) -> dict[str, Estimate]:
@@ -192,10 +192,10 @@ class AccountOutcomes:
     def _tail(self, measure: str, metric: str, level: float) -> Estimate:
         kept = self.data.amounts is not None
         problems = Problems(measure)
-        if not kept and metric in METRICS and metric not in TAIL_METRICS:
+        if not kept and metric in self.data.metrics and metric not in self.data.tail_metrics:
             problems.add("metric", metric, "has no streamed tail", "run with keep='paths'")
         else:
-            problems.choice("metric", metric, METRICS if kept else TAIL_METRICS)
+            problems.choice("metric", metric, self.data.metrics if kept else self.data.tail_metrics)
         check_levels(level, problems)
         problems.raise_if_any()
         lower = metric == "min_health_factor"
@@ -212,7 +212,7 @@ class AccountOutcomes:
         return estimate_expected_shortfall(losses, level, overlap=self.overlap, seed=self.seed, floor=floor)
 
     def _sketched(self, measure: str, metric: str, level: float) -> Estimate:
-        sketch = self.data.tails[self.row][TAIL_METRICS.index(metric)]
+        sketch = self.data.tails[self.row][self.data.tail_metrics.index(metric)]
         if measure == "value_at_risk":
             return sketch.estimate_value_at_risk(level)
         floor = -math.inf if metric == "min_health_factor" else 0.0
