@@ -10,7 +10,9 @@ from typing import Any, Final
 from collatrisk.base.findings import Finding
 from collatrisk.base.tables import html_table
 from collatrisk.base.validation import Problems, did_you_mean
+from collatrisk.collateral import Terms
 from collatrisk.liquidation.checks import refuse
+from collatrisk.liquidation.venue_margin import margin_terms
 from collatrisk.liquidation.venue_terms import BUILDERS, settings_of
 
 QUALITIES: Final = {"V": "read in the source and recomputed", "S": "read in the source", "own": "given by the user"}
@@ -88,6 +90,23 @@ class Venue:
             problems.check(name in self.values, name, "nothing", rule, remedy)
         problems.raise_if_any()
         return build(**{name: self.values[name].value for name in known if name in self.values})
+
+    def margin_terms(self, **changes: Any) -> Terms:
+        """The `Terms` that make `run_margin` liquidate as this lending venue does.
+
+        Nobody is called before the liquidation (``margin_call = restore_to = 1``) unless `changes` say so.
+
+        Parameters
+        ----------
+        changes : any field of `Terms` (such as `liquidation_threshold`, which most venues set for each market,
+            `price_impact`, `mark`) and of the liquidation rule (such as ``order``, ``calls_a_step``, ``pool``; `bonus`
+            may be a mapping by asset).
+
+        Raises
+        ------
+        InputError : no lending venue, an unknown field, a missing one, or a broken rule.
+        """
+        return margin_terms(self.name, self.terms(), changes)
 
     @property
     def findings(self) -> tuple[Finding, ...]:
