@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collatrisk.base.findings import Finding
+from collatrisk.base.frozen import FrozenDict
 from collatrisk.base.tables import html_table
 from collatrisk.base.validation import Problems
-from collatrisk.liquidation.frozen import FrozenDict
 from collatrisk.risk import (
     Estimate,
     estimate_expected_shortfall,

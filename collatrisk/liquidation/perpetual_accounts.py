@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from collatrisk.base.frozen import FrozenMap, checked_map
 from collatrisk.base.validation import Problems
-from collatrisk.collateral.frozen import FrozenMap, checked_map
 from collatrisk.liquidation.perpetual_terms import PerpetualTerms
 
 FloatArray = NDArray[np.float64]

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from collatrisk.base.frozen import FrozenDict
 from collatrisk.base.validation import Problems
 from collatrisk.liquidation.checks import AMOUNT, ANY, LIMIT, POSITIVE, SHARE, check_fields
-from collatrisk.liquidation.frozen import FrozenDict
 from collatrisk.liquidation.perpetual_dydx import DydxTerms
 from collatrisk.liquidation.perpetual_exchange import DELEVERAGING, Brackets, Deleveraging, ExchangeTerms
 from collatrisk.liquidation.perpetual_gmx import GmxTerms
