@@ -45,3 +45,42 @@ def season_factors(values, hours, weight):
     factors = [math.exp(w * (m - centre)) for w, m in zip(weight, means, strict=True)]
     root = math.sqrt(sum(f * f for f in factors) / 168)
     return [f / root for f in factors]
+
+
+def realized_likelihood(params, returns, measures):
+    """The joint normal likelihood of the log-linear Realized GARCH, step by step."""
+    mu, omega, beta, gamma, xi, phi, tau1, tau2, sigma = params
+    logs = [math.log(x) for x in measures]
+    log_x = sum(logs) / len(logs)
+    log_h = math.log(sum((r - mu) ** 2 for r in returns) / len(returns))
+    total = 0.0
+    for r, now in zip(returns, logs, strict=True):
+        log_h = omega + beta * log_h + gamma * log_x
+        z = (r - mu) / math.exp(0.5 * log_h)
+        u = now - xi - phi * log_h - tau1 * z - tau2 * (z * z - 1.0)
+        total += -0.5 * (math.log(2 * math.pi) + log_h + z * z)
+        total += -0.5 * (math.log(2 * math.pi) + 2 * math.log(sigma) + (u / sigma) ** 2)
+        log_x = now
+    return total
+
+
+def simulate_realized(params, n, rng):
+    """Returns and measures of the log-linear Realized GARCH with normal z and u."""
+    mu, omega, beta, gamma, xi, phi, tau1, tau2, sigma = params
+    log_h = (omega + gamma * xi) / (1.0 - beta - phi * gamma)
+    returns, measures = [], []
+    for _ in range(n):
+        z = rng.standard_normal()
+        log_x = xi + phi * log_h + tau1 * z + tau2 * (z * z - 1.0) + sigma * rng.standard_normal()
+        returns.append(mu + math.exp(0.5 * log_h) * z)
+        measures.append(math.exp(log_x))
+        log_h = omega + beta * log_h + gamma * log_x
+    return np.array(returns), np.array(measures)
+
+
+def har_forecast(coefficients, log_x, lags):
+    """b_0 + sum b_k mean of the last lags_k values."""
+    total = coefficients[0]
+    for b, lag in zip(coefficients[1:], lags, strict=True):
+        total += b * sum(log_x[-lag:]) / lag
+    return total

@@ -7,8 +7,10 @@ from collatrisk.volatility.panel import PanelFit, fit_panel
 from collatrisk.volatility.peg_fit import PegFit, fit_peg
 from collatrisk.volatility.peg_spec import Peg
 from collatrisk.volatility.ranges import RangeVariance, range_variance
+from collatrisk.volatility.realized import RealizedFit, fit_realized
+from collatrisk.volatility.realized_specs import Har, RealizedGarch
 from collatrisk.volatility.rolling import RollingFit, rolling_fit
-from collatrisk.volatility.scores import diebold_mariano, fissler_ziegel, qlike
+from collatrisk.volatility.scores import diebold_mariano, fissler_ziegel, qlike, quantile_score
 from collatrisk.volatility.season import HourOfWeek, Season, SeasonFit, fit_season
 from collatrisk.volatility.selected import VolatilitySelection
 from collatrisk.volatility.selection import select_volatility
@@ -31,6 +33,7 @@ __all__ = [
     "Garch",
     "GarchCoefficients",
     "GpdTails",
+    "Har",
     "HistoricalLaw",
     "HourOfWeek",
     "InnovationLaw",
@@ -41,6 +44,8 @@ __all__ = [
     "Peg",
     "PegFit",
     "RangeVariance",
+    "RealizedFit",
+    "RealizedGarch",
     "RollingFit",
     "Season",
     "SeasonFit",
@@ -54,12 +59,14 @@ __all__ = [
     "fissler_ziegel",
     "fit_panel",
     "fit_peg",
+    "fit_realized",
     "fit_season",
     "fit_tails",
     "fit_volatility",
     "garch_coefficients",
     "law_from_dict",
     "qlike",
+    "quantile_score",
     "range_variance",
     "rolling_fit",
     "select_volatility",

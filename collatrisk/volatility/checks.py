@@ -16,7 +16,8 @@ from collatrisk.base.validation import Problems
 from collatrisk.volatility.distributions import Array
 from collatrisk.volatility.estimate import Optimum
 from collatrisk.volatility.likelihood import NU_BOUNDS, Likelihood
-from collatrisk.volatility.specs import Ewma, Garch, VolatilitySpec
+from collatrisk.volatility.realized_specs import REALIZED_SPECS, AnySpec, Har
+from collatrisk.volatility.specs import Ewma, Garch
 
 # sqrt(g' (-H)^-1 g): how far the optimum is, in standard errors.
 _GRADIENT_SEEN, _GRADIENT_FAILED = 1e-4, 1e-1
@@ -26,7 +27,7 @@ _MANY_ZEROS = 0.2
 _SHOWN_ROWS = 5
 
 
-def checked_returns(returns: object, spec: VolatilitySpec) -> tuple[str, Array]:
+def checked_returns(returns: object, spec: AnySpec) -> tuple[str, Array]:
     """The name and the values of a return series, or all that is wrong with it.
 
     Raises
@@ -61,8 +62,10 @@ def checked_returns(returns: object, spec: VolatilitySpec) -> tuple[str, Array]:
     return name, np.ascontiguousarray(values)
 
 
-def shortest(spec: VolatilitySpec) -> int:
-    """The fewest returns that a fit accepts: 50 for a GARCH model, 20 otherwise."""
+def shortest(spec: AnySpec) -> int:
+    """The fewest returns that a fit accepts: 50 for a GARCH model, 100 beside a realised measure, 20 otherwise."""
+    if isinstance(spec, REALIZED_SPECS):
+        return 100 + (spec.lags[-1] if isinstance(spec, Har) else 0)
     return 50 if isinstance(spec, Garch) else 20
 
 

@@ -59,6 +59,26 @@ def fissler_ziegel(returns: ArrayLike, var: ArrayLike, es: ArrayLike, level: flo
     return np.asarray((r <= v) * (r - v) / ((1.0 - level) * e) + v / e + np.log(-e) - 1.0, dtype=np.float64)
 
 
+def quantile_score(returns: ArrayLike, var: ArrayLike, level: float) -> Array:
+    """The tick loss of VaR forecasts, ``(1(r <= v) - p) (v - r)`` with p = 1 - level and v = -VaR: lowest at the truth.
+
+    Parameters
+    ----------
+    returns : (n,) realised. var : (n,) forecasts as losses. level : confidence in (0, 1).
+
+    Raises
+    ------
+    InputError : an argument breaks a rule.
+    """
+    r, v = np.asarray(returns, dtype=np.float64), -np.asarray(var, dtype=np.float64)
+    problems = Problems("quantile_score")
+    level = problems.number("level", level, low=0, high=1, open_low=True, open_high=True, remedy="give 0.99 for 99 %")
+    known = r.shape == v.shape and bool(np.all(np.isfinite(v)))
+    problems.check(known, "var", v.shape, f"must be {r.shape} finite numbers", "leave missing forecasts out")
+    problems.raise_if_any()
+    return np.asarray(((r <= v) - (1.0 - level)) * (v - r), dtype=np.float64)
+
+
 def long_run_variance(values: ArrayLike, lags: int | None = None) -> float:
     """The variance of the mean times n, with Bartlett weights (Newey and West 1987).
 

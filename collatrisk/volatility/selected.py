@@ -11,9 +11,9 @@ import pandas as pd
 from collatrisk.base.findings import Finding
 from collatrisk.base.tables import html_table
 from collatrisk.base.validation import Problems
-from collatrisk.volatility.specs import VolatilitySpec
+from collatrisk.volatility.realized_specs import AnySpec
 
-SCORES = ("qlike", "fz0")
+SCORES = ("qlike", "tick", "fz0")
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -27,13 +27,13 @@ class VolatilitySelection:
     level, window, refit_every, proxy : of the forecasts; proxy in words.
     table : one row a candidate; see `summary`.
     variance, var, es : DataFrames of the one-step forecasts, a column a candidate; VaR and ES are positive losses.
-    qlike, fz0 : DataFrames of the scores, of the rows that all candidates have.
+    qlike, tick, fz0 : DataFrames of the scores, of the rows that all candidates have.
     confidence : of the model confidence sets, 0.90: a candidate whose p-value is at least 0.10 is in.
     findings : what a reader should know.
     """
 
     name: str
-    candidates: Mapping[str, VolatilitySpec]
+    candidates: Mapping[str, AnySpec]
     level: float
     window: int
     refit_every: int
@@ -44,6 +44,7 @@ class VolatilitySelection:
     es: pd.DataFrame
     qlike: pd.DataFrame
     fz0: pd.DataFrame
+    tick: pd.DataFrame
     confidence: float
     findings: tuple[Finding, ...]
 
@@ -53,7 +54,12 @@ class VolatilitySelection:
         return str(self.table["fz0"].idxmin())
 
     def confidence_set(self, score: str = "fz0") -> tuple[str, ...]:
-        """The candidates that cannot be told from the best by ``"fz0"`` or ``"qlike"`` (Hansen, Lunde, Nason 2011)."""
+        """The candidates that cannot be told from the best (Hansen, Lunde and Nason 2011).
+
+        Parameters
+        ----------
+        score : ``"fz0"``, ``"tick"`` or ``"qlike"``.
+        """
         problems = Problems("confidence_set")
         problems.choice("score", score, SCORES)
         problems.raise_if_any()
@@ -63,9 +69,10 @@ class VolatilitySelection:
     def summary(self) -> pd.DataFrame:
         """One row a candidate, the lowest mean FZ0 first.
 
-        In sample: parameters, loglikelihood, aic, bic. Out of sample: mean qlike and fz0, exceedances of the VaR and
-        how many were expected; for each score the p-value of Diebold and Mariano against the best (1 for the best; not
-        corrected for having chosen it) and the p-value of the model confidence set, which is.
+        In sample: parameters, loglikelihood, aic, bic (missing for realised models, which are estimated in parts). Out
+        of sample: mean qlike, tick and fz0, exceedances of the VaR and how many were expected; for each score the
+        p-value of Diebold and Mariano against the best (1 for the best; not corrected for having chosen it) and the
+        p-value of the model confidence set, which is.
         """
         return self.table.sort_values("fz0")
 

@@ -18,9 +18,12 @@ from collatrisk.volatility.fit import fit_volatility
 from collatrisk.volatility.likelihood import Presample, parameter_names
 from collatrisk.volatility.one_step import OneStep, one_step
 from collatrisk.volatility.ranges import RangeVariance
-from collatrisk.volatility.scores import diebold_mariano, fissler_ziegel, qlike
+from collatrisk.volatility.realized import fit_realized
+from collatrisk.volatility.realized_specs import REALIZED_SPECS, AnySpec, Har, RealizedGarch, RealizedSpec
+from collatrisk.volatility.realized_steps import realized_one_step
+from collatrisk.volatility.scores import diebold_mariano, fissler_ziegel, qlike, quantile_score
 from collatrisk.volatility.selected import VolatilitySelection
-from collatrisk.volatility.specs import ConstantVolatility, Ewma, Garch, VolatilitySpec
+from collatrisk.volatility.specs import ConstantVolatility, Ewma, Garch
 
 _TITLE = "select_volatility"
 _FEWEST = 50  # forecasts
@@ -30,12 +33,13 @@ _FEW_EXCEEDANCES = 5.0
 
 def select_volatility(
     returns: ArrayLike | pd.Series,
-    candidates: Mapping[str, VolatilitySpec] | Sequence[VolatilitySpec],
+    candidates: Mapping[str, AnySpec] | Sequence[AnySpec],
     *,
     window: int,
     refit_every: int = 5,
     level: float = 0.99,
     proxy: ArrayLike | pd.Series | RangeVariance | None = None,
+    measure: ArrayLike | pd.Series | RangeVariance | None = None,
     presample: Presample = "mean_square",
     reps: int = 1000,
     seed: int = 0,
@@ -43,7 +47,8 @@ def select_volatility(
     """Compare volatility specs: in sample by AIC and BIC, out of sample by rolling one-step forecasts.
 
     Every candidate is refitted on the last `window` returns every `refit_every` steps and forecasts the next step's
-    variance, VaR and ES (from its own law). Scores: QLIKE of the variance, FZ0 of VaR and ES jointly. Differences:
+    variance, VaR and ES (from its own law). Scores: QLIKE of the variance, the tick loss of VaR, FZ0 of VaR and ES
+    jointly. Differences:
     Diebold-Mariano with HAC errors against the best, and the model confidence set at 90 % (`arch.bootstrap.MCS`,
     stationary bootstrap, range statistic).
 
@@ -59,6 +64,8 @@ def select_volatility(
         their length, or the result of `range_variance`, in the square of the returns' unit. Missing values are left out
         of QLIKE. A proxy of another scale (open to close for close to close) favours forecasts that are wrong likewise.
     presample : see `fit_volatility`.
+    measure : a realised measure of each step's variance (a range or a sum of squared intraday returns), which `Har` and
+        `RealizedGarch` need among the candidates. Every return needs one.
     reps, seed : of the bootstrap of the model confidence set.
 
     Raises
@@ -73,7 +80,13 @@ def select_volatility(
     series = pd.Series(values, index, name=name)
     seen, proxy_text = _proxy(proxy, series)
     options: dict[str, Any] = {"window": window, "refit_every": every, "level": level, "presample": presample}
-    forecasts = {key: one_step(key, series, spec, **options) for key, spec in specs.items()}
+    realised_measure = _measure(measure, series, specs)
+    forecasts = {
+        key: realized_one_step(key, series, realised_measure, spec, window=window, refit_every=every, level=level)
+        if isinstance(spec, REALIZED_SPECS)
+        else one_step(key, series, spec, **options)
+        for key, spec in specs.items()
+    }
     findings = [finding for found in forecasts.values() for finding in found.findings]
     kept, rows = _common(forecasts, findings)
     if not kept:
@@ -92,6 +105,10 @@ def select_volatility(
         "qlike": pd.DataFrame(
             {key: qlike(frames["variance"].loc[told, key], target[told]) for key in kept}, index=ahead.index[told]
         ),
+        "tick": pd.DataFrame(
+            {key: quantile_score(realised, frames["var"].loc[rows, key], level) for key in kept},
+            index=ahead.index[rows],
+        ),
         "fz0": pd.DataFrame(
             {
                 key: fissler_ziegel(realised, frames["var"].loc[rows, key], frames["es"].loc[rows, key], level)
@@ -100,7 +117,7 @@ def select_volatility(
             index=ahead.index[rows],
         ),
     }
-    table = _in_sample(series, specs, presample, findings)
+    table = _in_sample(series, realised_measure, specs, presample, findings)
     beyond = {key: int((-realised > frames["var"].loc[rows, key]).sum()) for key in kept}
     table["exceedances"] = pd.Series(beyond, dtype=np.float64)
     table["expected"] = (1.0 - level) * realised.size
@@ -115,7 +132,7 @@ def select_volatility(
     )
 
 
-def _named(candidates: Any) -> dict[str, VolatilitySpec]:
+def _named(candidates: Any) -> dict[str, AnySpec]:
     problems = Problems(_TITLE)
     rule, remedy = "must be volatility specs, by name or in a list", "give [Garch(), Garch(o=0), Ewma()]"
     if isinstance(candidates, Mapping):
@@ -127,7 +144,9 @@ def _named(candidates: Any) -> dict[str, VolatilitySpec]:
         problems.check(len(specs) == len(candidates), "candidates", labels, "must differ", "give each spec once")
     else:
         specs = {}
-    fair = bool(specs) and all(isinstance(spec, Garch | Ewma | ConstantVolatility) for spec in specs.values())
+    fair = bool(specs) and all(
+        isinstance(spec, Garch | Ewma | ConstantVolatility | RealizedSpec) for spec in specs.values()
+    )
     problems.check(fair, "candidates", candidates, rule, remedy)
     problems.raise_if_any()
     return specs
@@ -137,13 +156,17 @@ def _label(spec: object) -> str:
     if isinstance(spec, Garch):
         kind = f"GJR({spec.p},{spec.o},{spec.q})" if spec.o else f"GARCH({spec.p},{spec.q})"
         return f"{kind} {spec.dist}"
+    if isinstance(spec, Har):
+        return f"HAR{spec.lags} {spec.dist}"
+    if isinstance(spec, RealizedGarch):
+        return f"Realized GARCH {spec.dist}"
     if isinstance(spec, Ewma):
         return f"EWMA({spec.decay:g}) {spec.dist}"
     return f"constant {getattr(spec, 'dist', '')}"
 
 
 def _checked(
-    specs: Mapping[str, VolatilitySpec], n: int, window: Any, every: Any, level: Any, reps: Any, seed: Any
+    specs: Mapping[str, AnySpec], n: int, window: Any, every: Any, level: Any, reps: Any, seed: Any
 ) -> tuple[int, int, float]:
     problems = Problems(_TITLE)
     low = max(shortest(spec) for spec in specs.values())
@@ -199,18 +222,46 @@ def _common(forecasts: Mapping[str, OneStep], findings: list[Finding]) -> tuple[
     return kept, rows
 
 
+def _measure(measure: Any, returns: pd.Series, specs: Mapping[str, AnySpec]) -> pd.Series:
+    """The measure by the rows of the returns; missing where none is needed."""
+    needing = [key for key, spec in specs.items() if isinstance(spec, REALIZED_SPECS)]
+    problems = Problems(_TITLE)
+    rule = f"is needed by {', '.join(needing)}"
+    problems.check(not needing or measure is not None, "measure", measure, rule, "give range_variance(bars)")
+    problems.raise_if_any()
+    if not needing:
+        return returns * math.nan
+    if isinstance(measure, pd.Series | RangeVariance):
+        given = measure.variance if isinstance(measure, RangeVariance) else measure
+        return given.reindex(returns.index).astype(np.float64)
+    values = np.asarray(measure, dtype=np.float64)
+    rule = f"must have one value for each of the {returns.size} returns"
+    problems.check(values.shape == returns.shape, "measure", values.shape, rule, "give a Series with their dates")
+    problems.raise_if_any()
+    return pd.Series(values, returns.index)
+
+
 def _in_sample(
-    returns: pd.Series, specs: Mapping[str, VolatilitySpec], presample: Presample, findings: list[Finding]
+    returns: pd.Series,
+    measure: pd.Series,
+    specs: Mapping[str, AnySpec],
+    presample: Presample,
+    findings: list[Finding],
 ) -> pd.DataFrame:
     """Parameters, log-likelihood, AIC and BIC of each candidate on all returns."""
     rows = {}
     for key, spec in specs.items():
-        size = len(parameter_names(spec))
         try:
-            value = fit_volatility(returns, spec, presample=presample).loglikelihood
+            if isinstance(spec, REALIZED_SPECS):
+                # Not a likelihood of all returns by maximum likelihood: no AIC to compare.
+                size = len(fit_realized(returns, measure, spec).params)
+                value = math.nan
+            else:
+                size = len(parameter_names(spec))
+                value = fit_volatility(returns, spec, presample=presample).loglikelihood
         except CollatriskError as error:
             findings.append(Finding("not-fitted", "error", key, f"not fitted on all returns: {error}"))
-            value = math.nan
+            size, value = 0, math.nan
         penalty = math.log(returns.size) * size
         rows[key] = (float(size), value, 2.0 * size - 2.0 * value, penalty - 2.0 * value)
     table = pd.DataFrame.from_dict(rows, orient="index", columns=["parameters", "loglikelihood", "aic", "bic"])
