@@ -41,7 +41,8 @@ class RealizedFit:
     n_obs : returns used for it (Har: those after the longest lag).
     conditional_volatility, std_resid : (n_obs,).
     next_variance : of the step after the last.
-    checks : ``gradient`` (distance to the optimum in standard errors), ``persistence`` of ln h (of ln x for Har), ``ljung_box_pvalue``, ``arch_lm_pvalue``.
+    checks : ``gradient`` (distance to the optimum in standard errors), ``persistence`` of ln h (of ln x for
+        Har), ``ljung_box_pvalue``, ``arch_lm_pvalue``.
     findings : what a reader should know.
     """
 

@@ -101,12 +101,16 @@ def maximise(returns: Array, log_x: Array, start: Array | None = None) -> Array:
         for size in _RESTARTS:
             # A simplex of its own at each restart: a stuck one is opened again.
             simplex = np.vstack([point, point + size * np.diag(_SIMPLEX)])
-            options = {"initial_simplex": simplex, "xatol": 1e-7, "fatol": 1e-11, "maxiter": 2000, "maxfev": 4000}
-            found = minimize(minus, point, method="Nelder-Mead", options=options)
-            point, gain, reached = found.x, reached - float(found.fun), float(found.fun)
+            found = minimize(
+                minus,
+                point,
+                method="Nelder-Mead",
+                options={"initial_simplex": simplex, "xatol": 1e-7, "fatol": 1e-11, "maxiter": 2000, "maxfev": 4000},
+            )
+            point, gain, reached = np.asarray(found.x, dtype=np.float64), reached - float(found.fun), float(found.fun)
             if gain < 1e-9:
                 break
-        ends.append((reached, np.asarray(point, dtype=np.float64)))
+        ends.append((reached, point))
     value, best = min(ends, key=lambda end: end[0])
     if not value < 1e9:
         raise ArithmeticError("the likelihood is not finite at any start")
