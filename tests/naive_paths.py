@@ -30,6 +30,24 @@ def history_row(history, path, step, before):
     return (before + 1) % size
 
 
+def unpacked(values, d):
+    """The symmetric matrix of a packed lower triangle."""
+    matrix = np.zeros((d, d))
+    matrix[np.tril_indices(d)] = values
+    return matrix + np.tril(matrix, -1).T
+
+
+def moved_scores(motion, q, normals, mixing):
+    """Twin of `kernels.motion.move_scores` for one path and step: the scores, and Q one step on."""
+    sd = np.sqrt(np.diag(q))
+    scores = (np.linalg.cholesky(q / np.outer(sd, sd)) @ normals) * mixing
+    x = scores * motion.unit
+    u = x * sd if motion.corrected else x
+    falls = np.minimum(x, 0)
+    level = unpacked(motion.constant, len(sd))
+    return scores, level + motion.a * np.outer(u, u) + motion.g * np.outer(falls, falls) + motion.b * q
+
+
 def simulate_path(inputs, path, n_steps):
     """Twin of `kernels.paths.simulate_block` for one path: prices (n_steps + 1, d) and variances (n_steps, d)."""
     d = len(inputs.spot)
@@ -39,18 +57,25 @@ def simulate_path(inputs, path, n_steps):
     log_price = [0.0] * d
     prices, step_variances = [list(inputs.spot)], []
     place = None
+    q = unpacked(copula.motion.state, d) if copula.motion.moving else None
     for step in range(n_steps):
         half = step % 2
         normals = [naive.draw_normals(copula.key, path, step // 2, i)[half] for i in range(d)]
-        mixing = 1.0
+        mixing = [1.0] * d
         if copula.mixed:
             g = naive.draw_normals(copula.key, path, step // 2, 1 << 16)[half]
-            mixing = piecewise_cubic(copula.mixing, g, scale=copula.mixing_scale)
+            for i, group in enumerate(copula.group):
+                table = copula.mixing[copula.mixing_rows[group] : copula.mixing_rows[group + 1]]
+                mixing[i] = piecewise_cubic(table, g, scale=copula.mixing_scale[group])
+        if copula.motion.moving:
+            scores, q = moved_scores(copula.motion, q, normals, mixing)
+        else:
+            scores = [mixing[i] * sum(copula.lower[i, j] * normals[j] for j in range(i + 1)) for i in range(d)]
         step_variances.append([])
         if inputs.history.columns.size:
             place = history_row(inputs.history, path, step, place)
         for i in range(d):
-            score = mixing * sum(copula.lower[i, j] * normals[j] for j in range(i + 1))
+            score = scores[i]
             cubics = laws.cubics[laws.offset[i] : laws.offset[i] + 2 * laws.segments[i]]
             if laws.law[i] == 0:
                 z = laws.scale[i] * score
@@ -70,7 +95,7 @@ def simulate_path(inputs, path, n_steps):
             variances[i].append(h)
             season = steps.season[i, step % steps.season.shape[1]]
             log_price[i] += season * steps.mean[i] + steps.variance_drift * season**2 * h + season * e
-            step_variances[-1].append(season**2 * h * copula.conditional * mixing**2)
+            step_variances[-1].append(season**2 * h * copula.conditional[i] * mixing[i] ** 2)
         for j, arrival in enumerate(jumps.probability):
             if naive.draw_uniforms(jumps.key, path, step, j)[0] < arrival:
                 log_price = [x + jumps.size[j, i] for i, x in enumerate(log_price)]

@@ -92,9 +92,11 @@ def score_and_innovation(inputs, path, step, i):
     mixing = 1.0
     if copula.mixed:
         g = naive.draw_normals(copula.key, path, step // 2, 1 << 16)[half]
-        mixing = naive_paths.piecewise_cubic(copula.mixing, g, scale=copula.mixing_scale)
+        mixing = naive_paths.piecewise_cubic(copula.mixing, g, scale=copula.mixing_scale[0])
     score = mixing * float(copula.lower[i, : i + 1] @ normals)
-    return score, law(inputs.laws, i, score), law(inputs.pegs.normal, 0, score), mixing
+    j = i - (len(inputs.columns) - len(inputs.pegs.slots))
+    normal = law(inputs.pegs.normal, j, score) if j >= 0 else None
+    return score, law(inputs.laws, i, score), normal, mixing
 
 
 def law(laws, i, score):
@@ -121,7 +123,7 @@ def simulate_path(inputs, path, steps):
     for step in range(steps):
         drawn = [score_and_innovation(inputs, path, step, i) for i in range(d)]
         mixing = drawn[0][3]
-        own = list(plain_variances[step, :market] / (inputs.scores.conditional * mixing**2))
+        own = list(plain_variances[step, :market] / (inputs.scores.conditional[:market] * mixing**2))
         total = list(np.log(plain[step + 1, :market] / inputs.spot[:market]))
         for j in range(pegs):
             theta = inputs.pegs.theta[j]

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from collatrisk.kernels.history import HistoryInputs, draw_rows
 from collatrisk.kernels.jumps import JumpInputs, add_jumps
 from collatrisk.kernels.laws import LawInputs, innovate
+from collatrisk.kernels.motion import motion_work, start_motion
 from collatrisk.kernels.pegs import PegInputs, keep_distances, log_prices, start_pegs, step_peg, stress_jumped
 from collatrisk.kernels.rows import CHUNK
 from collatrisk.kernels.scores import ScoreInputs, draw_pair
@@ -73,7 +74,8 @@ def simulate_block(inputs, first, prices, step_variance):  # type: ignore[no-unt
     draws = np.empty((2, CHUNK))
     lags = inputs.steps.residuals.shape[1]
     scores = np.empty((2, assets, CHUNK))
-    mixing = np.ones((2, CHUNK))
+    mixing = np.ones((2, inputs.scores.mixing_scale.size, CHUNK))
+    q, room = motion_work(inputs.scores.motion, assets, CHUNK)
     uniforms = np.empty(CHUNK)
     rows = np.empty(CHUNK, dtype=np.int64)
     state = np.empty((assets, 3 * CHUNK))
@@ -86,6 +88,7 @@ def simulate_block(inputs, first, prices, step_variance):  # type: ignore[no-unt
         high = min(low + CHUNK, paths)
         start_paths(inputs.steps, state, e, h)
         start_pegs(inputs.pegs, first + low, uniforms, state)
+        start_motion(inputs.scores.motion, q)
         for i in range(assets):
             prices[0, inputs.columns[i], low:high] = inputs.spot[i]
         for step in range(steps):
@@ -93,7 +96,7 @@ def simulate_block(inputs, first, prices, step_variance):  # type: ignore[no-unt
             if drawn:
                 draw_rows(inputs.history, first + low, step, places, draws, scores[half])
             elif half == 0:
-                draw_pair(inputs.scores, first + low, step // 2, scores, mixing, rows)
+                draw_pair(inputs.scores, first + low, step // 2, scores, mixing, q, room, rows)
             for i in range(market):
                 seasons[i] = inputs.steps.season[i, step % inputs.steps.season.shape[1]]
                 innovate(inputs.laws, i, scores[half, i], rows)
@@ -103,8 +106,8 @@ def simulate_block(inputs, first, prices, step_variance):  # type: ignore[no-unt
             if wanted:
                 for i in range(assets):
                     out = step_variance[step, inputs.columns[i], low:high]
-                    factor = inputs.scores.conditional * (seasons[i] * seasons[i])
-                    _write_variances(factor, state[i, :CHUNK], mixing[half], out)
+                    factor = inputs.scores.conditional[i] * (seasons[i] * seasons[i])
+                    _write_variances(factor, state[i, :CHUNK], mixing[half, inputs.scores.group[i]], out)
             keep_distances(inputs.pegs, state, kept)
             add_jumps(inputs.jumps, first + low, step, uniforms, state)
             stress_jumped(inputs.pegs, kept, state)

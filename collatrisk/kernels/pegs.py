@@ -48,7 +48,7 @@ class PegInputs(NamedTuple):
     distance, stressed : (J,), where the basis was left, and the probability that it was stressed.
     variance : (J, 2), of the noise inside a step, pegged and stressed. coupling : (J,), correlation of the noise with
         the underlying's.
-    normal : the normal law for the copula's scores, of one asset.
+    normal : the normal law for the copula's scores of each peg.
     """
 
     key: np.uint64
@@ -96,7 +96,7 @@ def step_peg(inputs, laws, j, first, step, seasons, scores, work, rows, state): 
             if inputs.weights[j, k] != 0.0:
                 add_row(inputs.weights[j, k], scores[k], shock)
     stressed_noise[:] = scores[i]
-    innovate(inputs.normal, 0, stressed_noise, rows)
+    innovate(inputs.normal, j, stressed_noise, rows)
     innovate(laws, i, scores[i], rows)
     fill_uniform_pairs(inputs.key, first, step, inputs.slots[j], first_uniform, second_uniform)
     _move(theta, inputs.variance[j], shock, stressed_noise, first_uniform, second_uniform, scores[i], state[i])

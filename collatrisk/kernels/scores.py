@@ -1,4 +1,4 @@
-"""Copula scores: correlated normals, and Student t scores where one mixing variable is common to all assets."""
+"""Copula scores: correlated normals, and Student t scores where mixing variables are common to groups of assets."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from collatrisk.kernels.cubics import interpolate_even
+from collatrisk.kernels.motion import MotionInputs, move_scores
 from collatrisk.kernels.random import MIXING_SLOT, fill_normals
 from collatrisk.kernels.rows import add_four_rows, add_row, multiply_row, scale_row
 
@@ -20,34 +21,65 @@ class ScoreInputs(NamedTuple):
     ----------
     key : uint64 Philox key.
     lower : (d, d) lower Cholesky factor of the scores' correlation. correlated : False if it is the identity.
-    mixed : True for a t copula. mixing : (2 m, 4) cubic segments of sqrt(nu / chi2) in the normal score g,
-        `mixing_scale` segments to a unit. conditional : (nu - 2) / nu, so that h * conditional * nu / chi2 has mean h.
+    mixed : True for a t copula. group : int64 (d,), the group of each asset; one group but for a grouped t copula.
+    mixing : (rows, 4) cubic segments of sqrt(nu / chi2) in the normal score g, one table a group after the other:
+        `mixing_rows` int64 (groups + 1,) where each begins, `mixing_scale` (groups,) segments to a unit.
+    conditional : (d,) (nu - 2) / nu, so that h * conditional * nu / chi2 has mean h.
+    motion : how the correlation moves, if it does; `lower` then does not matter.
     """
 
     key: np.uint64
     lower: NDArray[np.float64]
     correlated: bool
     mixed: bool
+    group: NDArray[np.int64]
     mixing: NDArray[np.float64]
-    mixing_scale: float
-    conditional: float
+    mixing_rows: NDArray[np.int64]
+    mixing_scale: NDArray[np.float64]
+    conditional: NDArray[np.float64]
+    motion: MotionInputs
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def draw_pair(inputs, first, pair, scores, mixing, rows):  # type: ignore[no-untyped-def]
-    """Correlated scores (2, d, n) and mixing variables (2, n) of the steps 2 `pair` and 2 `pair` + 1."""
+def draw_pair(inputs, first, pair, scores, mixing, q, work, rows):  # type: ignore[no-untyped-def]
+    """Correlated scores (2, d, n) and mixing variables (2, groups, n) of the steps 2 `pair` and 2 `pair` + 1.
+
+    `q` and `work` are those of `collatrisk.kernels.motion.motion_work`.
+    """
     assets = scores.shape[1]
     for i in range(assets):
         fill_normals(inputs.key, first, pair, i, scores[0, i], scores[1, i])
     if inputs.mixed:
-        fill_normals(inputs.key, first, pair, MIXING_SLOT, mixing[0], mixing[1])
+        _draw_mixing(inputs, first, pair, mixing, rows)
+    if inputs.motion.moving:
+        move_scores(inputs.motion, inputs.group, scores, mixing, q, work)
+        return
     for half in range(2):
         if inputs.correlated:
             correlate(inputs.lower, scores[half])
         if inputs.mixed:
-            interpolate_even(inputs.mixing, inputs.mixing_scale, mixing[half], rows)
             for i in range(assets):
-                multiply_row(mixing[half], scores[half, i])
+                multiply_row(mixing[half, inputs.group[i]], scores[half, i])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _draw_mixing(inputs, first, pair, mixing, rows):  # type: ignore[no-untyped-def]
+    """One normal a path and step; each group takes its own chi-square quantile of its rank."""
+    last = mixing.shape[1] - 1
+    fill_normals(inputs.key, first, pair, MIXING_SLOT, mixing[0, last], mixing[1, last])
+    for half in range(2):
+        for group in range(last + 1):
+            row = mixing[half, group]
+            if group < last:
+                _copy_row(mixing[half, last], row)
+            cubics = inputs.mixing[inputs.mixing_rows[group] : inputs.mixing_rows[group + 1]]
+            interpolate_even(cubics, inputs.mixing_scale[group], row, rows)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _copy_row(source, target):  # type: ignore[no-untyped-def]
+    for n in range(target.size):
+        target[n] = source[n]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

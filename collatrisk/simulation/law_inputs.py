@@ -22,23 +22,26 @@ if TYPE_CHECKING:
     from collatrisk.kernels.laws import LawInputs
 
 
-def law_inputs(marginals: Sequence[Marginal], copula_nu: float | None) -> LawInputs:
-    """How each asset's score becomes its innovation; assets of one law share a table."""
+def law_inputs(marginals: Sequence[Marginal], nus: Sequence[float | None]) -> LawInputs:
+    """How each asset's score, with the copula's degrees of freedom `nus`, becomes its innovation.
+
+    Assets whose scores and innovations have one law each share a table.
+    """
     from collatrisk.kernels.laws import EVEN, LINEAR, OCTAVE, LawInputs
 
     size = len(marginals)
     law, power, offset, segments = (np.zeros(size, dtype=np.int64) for _ in range(4))
     scale = np.ones(size)
-    tables: dict[ParametricLaw | TailLaw, tuple[CubicTable, int]] = {}
+    tables: dict[tuple[ParametricLaw | TailLaw, float | None], tuple[CubicTable, int]] = {}
     stacked = [np.zeros((2, 4))]
-    for i, marginal in enumerate(marginals):
+    for i, (marginal, copula_nu) in enumerate(zip(marginals, nus, strict=True)):
         factor = _linear_scale(marginal, copula_nu)
         if factor is not None:
             law[i], scale[i] = LINEAR, factor
             continue
-        shaped = _law(marginal)
+        shaped = (_law(marginal), copula_nu)
         if shaped not in tables:
-            table = _table(shaped, copula_nu)
+            table = _table(*shaped)
             tables[shaped] = (table, sum(map(len, stacked)))
             stacked.append(table.cubics)
         table, offset[i] = tables[shaped]

@@ -39,7 +39,7 @@ def path_inputs(model: MarketModel, clock: Clock, seed: int, drift: Drift) -> Pa
         spot=np.array(model.spot[order]),
         columns=np.array(order, dtype=np.int64),
         scores=score_inputs(dependence, seed),
-        laws=law_inputs(plain, dependence.nu),
+        laws=law_inputs(plain, dependence.nus),
         steps=step_inputs(plain, model.clock, clock, drift),
         jumps=jump_inputs(model.jumps, assets, clock.step_years, seed),
         pegs=peg_inputs(marginals, dependence, seed),

@@ -71,7 +71,7 @@ def peg_inputs(marginals: Sequence[AnyMarginal], dependence: DependenceFit, seed
         stressed=np.array([peg.last_stressed for peg in pegs]),
         variance=np.array([bridge_variances(peg.params) for peg in pegs]).reshape(len(pegs), 2),
         coupling=np.array(coupling, dtype=np.float64),
-        normal=law_inputs([normal], dependence.nu),
+        normal=law_inputs([normal] * len(pegs), [dependence.nus[rows[peg.asset]] for peg in pegs]),
     )
 
 

@@ -137,8 +137,16 @@ class PathPlan:
 
     @property
     def correlation(self) -> FloatArray:
-        """Of the steps, float64 (n_assets, n_assets): that of the copula, tokens counted with their underlyings."""
-        return step_correlation(self.model.marginals, self.model.dependence.correlation)
+        """Of the steps, float64 (n_assets, n_assets): that of the copula, tokens counted with their underlyings.
+
+        Where correlation moves, one matrix stands for all steps of the bridge: the mean of the forecasts over the
+        horizon. Only the minimum between the ends of a step hangs on it; `docs/dependence.md` has the error's size.
+        """
+        dependence = self.model.dependence
+        if dependence.dynamics is None:
+            return step_correlation(self.model.marginals, dependence.correlation)
+        mean = np.asarray(dependence.forecast_correlation(self.n_steps).mean(axis=0))
+        return step_correlation(self.model.marginals, mean)
 
     @property
     def overlap(self) -> int:

@@ -12,6 +12,7 @@ from collatrisk.dependence.result import DependenceFit
 from collatrisk.simulation.tables import mixing_table
 
 if TYPE_CHECKING:
+    from collatrisk.kernels.motion import MotionInputs
     from collatrisk.kernels.scores import ScoreInputs
 
 
@@ -19,14 +20,45 @@ def score_inputs(dependence: DependenceFit, seed: int) -> ScoreInputs:
     """What `collatrisk.kernels.scores` reads."""
     from collatrisk.kernels.scores import ScoreInputs
 
-    nu, correlation = dependence.nu, dependence.correlation
-    mixing = None if nu is None else mixing_table(nu)
+    correlation = dependence.correlation
+    nus = np.array([np.inf if nu is None else nu for nu in dependence.nus])
+    distinct, group = np.unique(nus, return_inverse=True)
+    mixed = bool(np.isfinite(distinct).any())
+    tables = [mixing_table(float(nu)) for nu in distinct] if mixed else []
+    cubics = [table.cubics for table in tables] or [np.zeros((2, 4))]
     return ScoreInputs(
         key=stream_key(seed, Purpose.PATHS),
         lower=correlation_factor(correlation),
         correlated=not np.array_equal(correlation, np.eye(len(correlation))),
-        mixed=mixing is not None,
-        mixing=np.zeros((2, 4)) if mixing is None else mixing.cubics,
-        mixing_scale=0.0 if mixing is None else float(2**mixing.power),
-        conditional=1.0 if nu is None else (nu - 2.0) / nu,
+        mixed=mixed,
+        group=np.asarray(group, dtype=np.int64),
+        mixing=np.ascontiguousarray(np.concatenate(cubics)),
+        mixing_rows=np.cumsum([0, *map(len, cubics)]).astype(np.int64),
+        mixing_scale=np.array([float(2**table.power) for table in tables] or [0.0]),
+        conditional=_unit_variance(nus),
+        motion=_motion_inputs(dependence, np.sqrt(_unit_variance(nus))),
+    )
+
+
+def _unit_variance(nus: np.ndarray[tuple[int], np.dtype[np.float64]]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """(nu - 2) / nu, 1 for normal scores: one over the variance of a score."""
+    return np.where(np.isfinite(nus), 1.0 - 2.0 / nus, 1.0)
+
+
+def _motion_inputs(dependence: DependenceFit, unit: np.ndarray[tuple[int], np.dtype[np.float64]]) -> MotionInputs:
+    from collatrisk.kernels.motion import MotionInputs
+
+    motion = dependence.dynamics
+    if motion is None:
+        return MotionInputs(False, 0.0, 0.0, 0.0, False, np.empty(0), np.empty(0), unit)
+    lower = np.tril_indices(len(unit))
+    return MotionInputs(
+        moving=True,
+        a=motion.a,
+        b=motion.b,
+        g=motion.g,
+        corrected=motion.motion == "corrected",
+        constant=np.ascontiguousarray(motion.constant(dependence.correlation)[lower]),
+        state=np.ascontiguousarray(motion.state[lower]),
+        unit=unit,
     )
