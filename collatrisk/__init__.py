@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collatrisk.collateral import (
         AbsorbRule as AbsorbRule,
         Account as Account,
+        Book as Book,
         CloseFactor as CloseFactor,
         FixedBonus as FixedBonus,
         GrowingBonus as GrowingBonus,
@@ -92,6 +93,7 @@ if TYPE_CHECKING:
     )
     from collatrisk.margining import (
         Outcomes as Outcomes,
+        book_margin_calls as book_margin_calls,
         run_margin as run_margin,
     )
     from collatrisk.market import (
@@ -215,6 +217,7 @@ _HOME: dict[str, tuple[str, ...]] = {
     "collateral": (
         "AbsorbRule",
         "Account",
+        "Book",
         "CloseFactor",
         "FixedBonus",
         "GrowingBonus",
@@ -315,6 +318,7 @@ _HOME: dict[str, tuple[str, ...]] = {
     ),
     "margining": (
         "Outcomes",
+        "book_margin_calls",
         "run_margin",
     ),
     "sizing": (

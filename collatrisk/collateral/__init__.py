@@ -2,6 +2,7 @@
 
 from collatrisk.collateral.account import Account, Loan, as_account
 from collatrisk.collateral.bonuses import CloseFactor, FixedBonus, GrowingBonus, GrowingDiscount, TargetHealth
+from collatrisk.collateral.book import Book
 from collatrisk.collateral.measures import collateral_value, debt_value, health_factor, loan_to_value, margin_ratio
 from collatrisk.collateral.mix import Mix
 from collatrisk.collateral.sale_rules import AbsorbRule, LiquidationRule, PoolRule, SaleRule
@@ -10,6 +11,7 @@ from collatrisk.collateral.terms import Terms
 __all__ = [
     "AbsorbRule",
     "Account",
+    "Book",
     "CloseFactor",
     "FixedBonus",
     "GrowingBonus",

@@ -61,9 +61,10 @@ def _tile_below_wide(prices, at, columns, first, last, weights, start, scale, li
 tile_below = _tile_below_wide if WIDE else tile_below_plain
 
 
-def rows_by_columns(weights: NDArray[np.float64]) -> NDArray[np.int64]:
-    """An order, int64 (n_rows,), in which rows that use the same columns are neighbours."""
-    return np.lexsort((weights != 0.0).T[::-1]).astype(np.int64)
+def rows_by_columns(weights: NDArray[np.float64], key: NDArray[np.float64] | None = None) -> NDArray[np.int64]:
+    """An order, int64 (n_rows,), in which rows that use the same columns are neighbours, these by their `key`."""
+    keys = [np.zeros(len(weights)) if key is None else key, *(weights != 0.0).T[::-1]]
+    return np.lexsort(keys).astype(np.int64)
 
 
 def pack_rows(weights: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64]]:
@@ -80,7 +81,7 @@ def pack_rows(weights: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[
     """
     filled = np.zeros((-(-len(weights) // ROWS) * ROWS, weights.shape[1]))
     filled[: len(weights)] = weights
-    tiles = filled.reshape(-1, ROWS, weights.shape[1])
+    tiles = filled.reshape(len(filled) // ROWS, ROWS, weights.shape[1])
     used = (tiles != 0.0).any(axis=1)
     which, columns = np.nonzero(used)
     bounds = np.zeros(len(tiles) + 1, dtype=np.int64)

@@ -41,7 +41,7 @@ class Gathered:
     tail_metrics: tuple[str, ...]
 
 
-class _Tail:
+class Tail:
     """Collects values and keeps the largest; what is missing up to the count of paths are zeros (amounts)."""
 
     def __init__(self, keep: int) -> None:
@@ -90,14 +90,14 @@ def gather(results: Iterable[BlockResult], keep: int, settles: bool = False) -> 
     counts: NDArray[np.int64] | None = None
     sums: list[FloatArray] = []
     squares: list[FloatArray] = []
-    tails: list[list[_Tail]] = []
+    tails: list[list[Tail]] = []
     columns: list[BlockResult] = []
     n_paths, bridged = 0, True
     for result in results:
         counts = result.counts if counts is None else counts + result.counts
         sums.append(result.sums)
         squares.append(result.squares)
-        tails = tails or [[_Tail(keep) for _ in row] for row in result.tails]
+        tails = tails or [[Tail(keep) for _ in row] for row in result.tails]
         for row, values in zip(tails, result.tails, strict=True):
             for tail, part in zip(row, values, strict=True):
                 tail.push(part)
