@@ -173,9 +173,7 @@ def _gather(
     n_paths = 0
     for block in blocks:
         hits = block.hits if hits is None else hits + block.hits
-        values = ((block.sums + at_start[:, :, None, None]) * scale[:, :, None, None]).reshape(
-            N_METRICS, n_steps + 1, -1
-        )
+        values = (block.sums + at_start[:, :, None, None]).reshape(N_METRICS, n_steps + 1, -1)
         for first in range(0, values.shape[2], MICRO_BLOCK):
             part = np.ascontiguousarray(values[:, :, first : first + MICRO_BLOCK])
             sums.append(part.sum(axis=2))
