@@ -63,6 +63,14 @@ if TYPE_CHECKING:
     from collatrisk.liquidation import (
         venues as venues,
     )
+    from collatrisk.liquidation.bands import (
+        BandPosition as BandPosition,
+        BandTerms as BandTerms,
+    )
+    from collatrisk.liquidation.bands_run import (
+        BandOutcomes as BandOutcomes,
+        run_bands as run_bands,
+    )
     from collatrisk.liquidation.impact_fit import (
         ImpactFit as ImpactFit,
         calibrate_impact as calibrate_impact,
@@ -294,6 +302,14 @@ _HOME: dict[str, tuple[str, ...]] = {
         "replay",
     ),
     "liquidation": ("venues",),
+    "liquidation.bands": (
+        "BandPosition",
+        "BandTerms",
+    ),
+    "liquidation.bands_run": (
+        "BandOutcomes",
+        "run_bands",
+    ),
     "liquidation.impact_fit": (
         "ImpactFit",
         "calibrate_impact",

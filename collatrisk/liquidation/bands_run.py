@@ -1,0 +1,199 @@
+"""`run_bands`: positions in bands over the paths of any source."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from collatrisk.base.findings import Finding
+from collatrisk.base.validation import Problems
+from collatrisk.execution import MICRO_BLOCK, iter_blocks
+from collatrisk.liquidation.bands import BandPosition, BandTerms
+from collatrisk.liquidation.frozen import FrozenDict
+from collatrisk.liquidation.path_columns import PathColumns
+from collatrisk.simulation.source import PathSource, check_source
+
+FloatArray = NDArray[np.float64]
+UNITS: Final = {
+    "soft_loss": "currency",
+    "loss_share": "share",
+    "fees": "currency",
+    "min_health": "health",
+    "liquidated": "0 or 1",
+    "days": "days",
+    "liquidator_gain": "currency",
+    "shortfall": "currency",
+    "debt": "currency",
+    "collateral": "units",
+    "stablecoins": "currency",
+}
+"""Metrics in the order of the kernel, with their units.
+
+soft_loss : what conversions cost against the market price at the time, fees that stay in the bands taken off.
+loss_share : of the collateral that would come back if the price rose slowly above all bands, 1 - that over the start.
+fees : paid into the bands. min_health : lowest on the path. liquidated : whether a liquidator closed the position;
+days : until then, or to the end. liquidator_gain : value taken over less debt repaid. shortfall : at the end,
+max(debt - value, 0). debt, collateral, stablecoins : what is left at the end; 0 after a liquidation.
+"""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BandStates:
+    """Each step of each path: float64 (n_paths, n_steps + 1); nan after a liquidation."""
+
+    oracle: FloatArray
+    stablecoins: FloatArray
+    collateral: FloatArray
+    health: FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class BandOutcomes:
+    """What came of positions in bands: by name, `out["loan"]`, each a `PathColumns` with the metrics of `UNITS`.
+
+    Attributes
+    ----------
+    positions : by name. first_bands : the highest-priced band of each. states : by name; empty unless kept.
+    """
+
+    positions: Mapping[str, PathColumns]
+    first_bands: Mapping[str, int]
+    states: Mapping[str, BandStates]
+
+    def __getitem__(self, name: str | int) -> PathColumns:
+        """One position by name or number.
+
+        Raises
+        ------
+        InputError : for an unknown name or number.
+        """
+        problems = Problems("BandOutcomes")
+        names = tuple(self.positions)
+        if isinstance(name, int):
+            problems.integer("position", name, low=0, high=len(names) - 1, remedy="or give its name")
+        else:
+            problems.choice("position", name, names)
+        problems.raise_if_any()
+        return self.positions[names[name] if isinstance(name, int) else name]
+
+    def __iter__(self) -> Iterator[PathColumns]:
+        return iter(self.positions.values())
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+
+def run_bands(
+    source: PathSource,
+    positions: BandPosition | Sequence[BandPosition],
+    terms: BandTerms,
+    *,
+    asset: str | None = None,
+    base_price: float | None = None,
+    keep_states: bool = False,
+    executor: Executor | None = None,
+    block_size: int = 4 * MICRO_BLOCK,
+    progress: Callable[[int, int], object] | None = None,
+) -> BandOutcomes:
+    """Soft liquidation of positions in bands on every path: conversions, losses, health, hard liquidation, shortfall.
+
+    Parameters
+    ----------
+    source : any `PathSource`. positions : one or several; they do not disturb each other, as shares of a band convert
+        alike. terms : of the market.
+    asset : the collateral; None where the source has one asset only.
+    base_price : at which band 0 starts, > 0; None: the spot.
+    keep_states : whether oracle, stablecoins, collateral and health of each step are kept (for few paths).
+    executor, block_size, progress : as for `run_margin`. Results do not depend on them.
+
+    Returns
+    -------
+    BandOutcomes
+
+    Raises
+    ------
+    InputError : with all broken rules at once; a debt that is too high for its collateral.
+
+    Notes
+    -----
+    At each step the debt grows, the oracle moves to the price (at once, or as an exponential average), and arbitrage
+    trades every band until its price, with the fee, is the market's. Then, if health is below 0 (strictly) and what
+    the bands hold is worth the debt and the keeper's margin, a liquidator repays the debt and takes all. If it is not,
+    nobody comes, and the position goes on.
+    """
+    problems = Problems("run_bands")
+    check_source(problems, source)
+    remedy = "give BandPosition(collateral=10, debt=15_000)"
+    held = problems.listed("positions", positions, (BandPosition,), remedy)
+    problems.check(isinstance(terms, BandTerms), "terms", terms, "must be BandTerms", 'venues.load("crvusd").terms()')
+    if base_price is not None:
+        problems.number("base_price", base_price, low=0, open_low=True, remedy="leave it out to start at the spot")
+    problems.raise_if_any()
+    one = len(source.assets) == 1
+    rule, remedy = f"must be named: the source has {', '.join(source.assets)}", "give asset=..."
+    problems.check(asset is not None or one, "asset", asset, rule, remedy)
+    if asset is not None:
+        problems.choice("asset", asset, source.assets)
+    problems.raise_if_any()
+    column = 0 if asset is None else source.assets.index(asset)
+    spot = float(source.spot[column])
+    base = spot if base_price is None else float(base_price)
+    names = _names(held)
+    columns, bands, states = {}, {}, {}
+    for name, position in zip(names, held, strict=True):
+        bands[name] = position.placed(terms, base, spot)
+        rules = terms.rule_array(base, source.clock.step_years, source.clock.step_days)
+        task = _BandTask(source, column, position, bands[name], rules, keep_states)
+        parts = list(iter_blocks(task, source.n_paths, size=block_size, executor=executor, on_done=progress))
+        amounts = np.concatenate([part[0] for part in parts])
+        by_metric = {metric: np.ascontiguousarray(amounts[:, i]) for i, metric in enumerate(UNITS)}
+        found = _findings(name, by_metric)
+        columns[name] = PathColumns(name, by_metric, UNITS, source.overlap, source.seed, found)
+        if keep_states:
+            kept = np.concatenate([part[1] for part in parts])
+            states[name] = BandStates(*(np.ascontiguousarray(kept[:, :, i]) for i in range(4)))
+    return BandOutcomes(FrozenDict(columns), FrozenDict(bands), FrozenDict(states))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _BandTask:
+    """A picklable function of a range of paths: amounts, and states if kept."""
+
+    source: PathSource
+    column: int
+    position: BandPosition
+    first_band: int
+    rules: FloatArray
+    keep_states: bool
+
+    def __call__(self, first: int, last: int) -> tuple[FloatArray, FloatArray]:
+        # numba is slow to import: only workers that run paths need it.
+        from collatrisk.kernels.bands import N_AMOUNTS, band_block
+
+        prices = np.ascontiguousarray(self.source.read(first, last).prices)
+        n_steps, position = self.source.n_steps, self.position
+        amounts = np.empty((last - first, N_AMOUNTS))
+        states = np.full((last - first if self.keep_states else 0, n_steps + 1, 4), np.nan)
+        size = (position.collateral, position.debt, self.first_band, position.bands)
+        step_days = self.source.clock.step_days
+        band_block(prices, self.column, n_steps, step_days, *size, self.rules, amounts, states)
+        return amounts, states
+
+
+def _names(positions: Sequence[BandPosition]) -> list[str]:
+    """A name for each that occurs once."""
+    names = [position.name or f"position {i}" for i, position in enumerate(positions)]
+    return [name if names.count(name) == 1 else f"{name} #{i}" for i, name in enumerate(names)]
+
+
+def _findings(name: str, columns: Mapping[str, FloatArray]) -> tuple[Finding, ...]:
+    stuck = (columns["min_health"] < 0.0) & (columns["liquidated"] == 0.0)
+    if not stuck.any():
+        return ()
+    text = f"{stuck.mean():.2%} of paths fall below health 0 and no liquidator comes"
+    return (Finding("no-liquidator", "warning", name, f"{text}; their shortfall is that at the end of the path"),)
