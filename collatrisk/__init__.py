@@ -71,6 +71,12 @@ if TYPE_CHECKING:
         BandOutcomes as BandOutcomes,
         run_bands as run_bands,
     )
+    from collatrisk.liquidation.csa import (
+        CsaTerms as CsaTerms,
+    )
+    from collatrisk.liquidation.csa_run import (
+        run_csa as run_csa,
+    )
     from collatrisk.liquidation.impact_fit import (
         ImpactFit as ImpactFit,
         calibrate_impact as calibrate_impact,
@@ -310,6 +316,8 @@ _HOME: dict[str, tuple[str, ...]] = {
         "BandOutcomes",
         "run_bands",
     ),
+    "liquidation.csa": ("CsaTerms",),
+    "liquidation.csa_run": ("run_csa",),
     "liquidation.impact_fit": (
         "ImpactFit",
         "calibrate_impact",

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import math
 import pickle
 from importlib.resources import files
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+import collatrisk as cr
 from collatrisk.base.errors import InputError
 from collatrisk.liquidation import AuctionBook, DutchAuction, StabilityPool, TroveBook, venues
 from collatrisk.liquidation.curves import LinearDecrease, StairstepExponentialDecrease
@@ -116,6 +119,10 @@ def test_presets_agree_with_the_figures_of_the_vectors() -> None:
     assert keeper.cost(paid["updated_feeds"]) == 55
     assert venues.load("gmx-v2").terms().min_collateral_factor == 0.01
     assert venues.load("euler-v2").terms().max_discount == vectors["euler.v2.all_collateral"]["inputs"]["max_discount"]
+    caps = vectors["binance.bracket_amounts_first_seven"]
+    brackets = venues.load("exchange").terms().brackets
+    assert [cap for cap, _ in brackets] == caps["inputs"]["notional_cap"]
+    assert [rate for _, rate in brackets] == caps["inputs"]["mm_rate"]
     dydx = venues.load("dydx-v4")
     assert dydx.terms().spread_to_maintenance == vectors["dydx.fillable.long"]["inputs"]["spread_to_mm_ratio"]
     assert dydx.values["initial_margin_small"].value == 0.1
@@ -136,7 +143,10 @@ def test_presets_agree_with_the_figures_of_the_vectors() -> None:
         (lambda: venues.parse(text_of("maker").replace('name = "maker"', 'name = "makr"')), "did you mean 'maker'"),
         (lambda: venues.parse(text_of("maker").replace('quality = "V"', 'quality = "U"', 1)), "values.curve.quality"),
         (lambda: venues.parse(text_of("maker").replace("{ value = 0.5,", "{ valu = 0.5,")), "did you mean 'value'"),
-        (lambda: venues.parse(text_of("gmx-v2").replace("value = 1.0", "value = true")), "must be a number or a text"),
+        (
+            lambda: venues.parse(text_of("gmx-v2").replace("value = 1.0", "value = true")),
+            "must be a number, a text or a list",
+        ),
     ],
 )
 def test_what_is_refused(action, said) -> None:
@@ -153,3 +163,28 @@ def test_every_setting_that_a_file_names_is_known_to_its_rules_or_is_data_only()
         known = {setting for build in BUILDERS[name].values() for setting in settings_of(build)[1]}
         rest = {value for value in venues.load(name).values if value not in known}
         assert all(value.startswith(only_data.get(name, ())) for value in rest), (name, rest)
+
+
+def test_a_lombard_lender_is_terms_of_the_margin_engine() -> None:
+    terms = venues.load("lombard").terms()
+    assert (terms.liquidation_threshold, terms.close_factor, terms.cure_days) == (0.9, 1.0, 3.0)
+    assert terms.margin_call == pytest.approx(0.9 / 0.8)
+    assert terms.restore_to == pytest.approx(0.9 / 0.6)
+    loan = cr.Loan("A", 100.0, 0.6)
+    falls = np.array([[100.0, 76, 74, 74, 74, 74], [100, 65, 65, 65, 65, 65], [100, 76, 74, 76, 76, 76]])
+    source = cr.PricePaths.from_array(falls[:, :, None], ["A"], "24/7")
+    out = cr.run_margin(source, loan, terms, keep="paths")
+    # A call above 80 % (a price of 75) is closed out after three days, 90 % (66.67) at once.
+    assert out[0].steps("margin_called").tolist() == [2, 1, 2]
+    assert out[0].steps("liquidated").tolist() == [5, 1, 5]
+    with pytest.raises(InputError, match=r"2 problems(?s:.*)margin_call_ltv = 0.5(?s:.*)close_out_ltv = 0.4"):
+        venues.load("lombard", margin_call_ltv=0.5, close_out_ltv=0.4)
+    assert [finding.code for finding in venues.load("lombard").findings] == ["example-settings"]
+
+
+def test_lists_are_figures_too() -> None:
+    own = venues.load("exchange", brackets=[[1e6, 0.01], [math.inf, 0.02]])
+    assert own.terms().brackets == ((1e6, 0.01), (math.inf, 0.02))
+    assert hash(own) == hash(pickle.loads(pickle.dumps(own)))
+    with pytest.raises(InputError, match=r"rows\[1\] rate"):
+        venues.load("exchange", brackets=[[1e6, 0.02], [math.inf, 0.01]])

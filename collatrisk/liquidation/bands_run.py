@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collatrisk.base.findings import Finding
+from collatrisk.base.frozen import FrozenDict
 from collatrisk.base.validation import Problems
 from collatrisk.execution import MICRO_BLOCK, iter_blocks
 from collatrisk.liquidation.bands import BandPosition, BandTerms
-from collatrisk.liquidation.frozen import FrozenDict
 from collatrisk.liquidation.path_columns import PathColumns
 from collatrisk.simulation.source import PathSource, check_source
 

@@ -7,7 +7,7 @@ import tomllib
 from dataclasses import fields, replace
 from functools import lru_cache
 from importlib.resources import files
-from typing import Final
+from typing import Any, Final
 
 from collatrisk.base.errors import InputError
 from collatrisk.base.frozen import FrozenDict
@@ -27,7 +27,7 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(BUILDERS))
 
 
-def load(name: str, **overrides: float | str) -> Venue:
+def load(name: str, **overrides: Any) -> Venue:
     """A venue by name, with figures of your own in place of its.
 
     Parameters
@@ -46,7 +46,7 @@ def load(name: str, **overrides: float | str) -> Venue:
     problems = Problems(f"Venue {name}")
     problems.known("setting", overrides, tuple({**allowed, **venue.values}))
     problems.raise_if_any()
-    own = {key: VenueValue(value, "own", "own") for key, value in overrides.items()}
+    own = {key: VenueValue(_frozen(value), "own", "own") for key, value in overrides.items()}
     venue = replace(venue, values=FrozenDict({**venue.values, **own}))
     for part, build in BUILDERS[name].items():
         if all(setting in venue.values for setting in settings_of(build)[0]):
@@ -90,6 +90,11 @@ def parse(text: str, title: str = "Venue") -> Venue:
     return Venue(**{**head, **texts, "values": FrozenDict(values)})
 
 
+def _frozen(value: Any) -> Any:
+    """Lists, at any depth, as tuples."""
+    return tuple(map(_frozen, value)) if isinstance(value, list | tuple) else value
+
+
 def _value(problems: Problems, name: str, entry: object) -> VenueValue:
     nothing = VenueValue(0.0, "S", "rule")
     if not isinstance(entry, dict):
@@ -101,8 +106,9 @@ def _value(problems: Problems, name: str, entry: object) -> VenueValue:
         problems.check(key in entry, f"{name}.{key}", "nothing", "is needed here", "add it")
     if len(problems.found) > before:
         return nothing
-    number = isinstance(entry["value"], int | float | str) and not isinstance(entry["value"], bool)
-    problems.check(number, f"{name}.value", entry["value"], "must be a number or a text", "write 0.05, say")
+    value = _frozen(entry["value"])
+    plain = isinstance(value, int | float | str | tuple) and not isinstance(value, bool)
+    problems.check(plain, f"{name}.value", entry["value"], "must be a number, a text or a list", "write 0.05, say")
     problems.choice(f"{name}.quality", entry["quality"], ("V", "S"))
-    problems.choice(f"{name}.basis", entry["basis"], ("rule", "test"))
-    return VenueValue(entry["value"], entry["quality"], entry["basis"], str(entry.get("note", "")))
+    problems.choice(f"{name}.basis", entry["basis"], ("rule", "test", "market", "example"))
+    return VenueValue(value, entry["quality"], entry["basis"], str(entry.get("note", "")))

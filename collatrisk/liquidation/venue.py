@@ -19,6 +19,8 @@ QUALITIES: Final = {"V": "read in the source and recomputed", "S": "read in the 
 BASES: Final = {
     "rule": "part of the venue's rules, or its default",
     "test": "a setting of the venue's own tests: deployed ones differ",
+    "market": "the setting of one deployed market",
+    "example": "of a public example: each contract has its own",
     "own": "given by the user",
 }
 
@@ -27,7 +29,7 @@ BASES: Final = {
 class VenueValue:
     """A figure with its `quality` (see `QUALITIES`), its `basis` (see `BASES`) and a note."""
 
-    value: float | str
+    value: float | str | tuple[Any, ...]
     quality: str
     basis: str
     note: str = ""
@@ -110,14 +112,19 @@ class Venue:
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """``test-settings``: figures of the venue's own tests. ``missing-settings``: those that must be given."""
+        """``test-settings``: figures of the venue's own tests. ``example-settings``: of one market or a public example.
+        ``missing-settings``: those that must be given."""
         tests = [name for name, value in self.values.items() if value.basis == "test"]
+        samples = [name for name, value in self.values.items() if value.basis in ("market", "example")]
         found = []
         if tests:
             text = (
                 f"{', '.join(tests)}: settings of the venue's own tests, not of a deployed market; give deployed ones"
             )
             found.append(Finding("test-settings", "warning", self.name, text))
+        if samples:
+            text = f"{', '.join(samples)}: of one market or of a public example; give those of your contract"
+            found.append(Finding("example-settings", "warning", self.name, text))
         if self.missing:
             text = f"{', '.join(self.missing)}: no published figure is known here; give them to venues.load"
             found.append(Finding("missing-settings", "warning", self.name, text))
