@@ -3,6 +3,7 @@
 import math
 
 import naive
+import naive_jumps
 import numpy as np
 
 
@@ -96,8 +97,6 @@ def simulate_path(inputs, path, n_steps):
             season = steps.season[i, step % steps.season.shape[1]]
             log_price[i] += season * steps.mean[i] + steps.variance_drift * season**2 * h + season * e
             step_variances[-1].append(season**2 * h * copula.conditional[i] * mixing[i] ** 2)
-        for j, arrival in enumerate(jumps.probability):
-            if naive.draw_uniforms(jumps.key, path, step, j)[0] < arrival:
-                log_price = [x + jumps.size[j, i] for i, x in enumerate(log_price)]
+        log_price = [x + naive_jumps.jump_on(jumps, path, step, i) for i, x in enumerate(log_price)]
         prices.append([inputs.spot[i] * math.exp(log_price[i]) for i in range(d)])
     return np.array(prices), np.array(step_variances)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import naive
+import naive_jumps
 import naive_paths
 import numpy as np
 from scipy import stats
@@ -146,7 +147,7 @@ def simulate_path(inputs, path, steps):
             if parent >= 0:
                 variance += own[parent] + 2.0 * inputs.pegs.coupling[j] * math.sqrt(variance * own[parent])
             own.append(variance)
-            jumped = jump_on(inputs.jumps, path, step, market + j)
+            jumped = naive_jumps.jump_on(inputs.jumps, path, step, market + j)
             if jumped != 0.0:
                 distance[j] += jumped
                 stressed[j] = abs(distance[j]) >= depeg
@@ -155,9 +156,3 @@ def simulate_path(inputs, path, steps):
         prices[step + 1, inputs.columns] = inputs.spot * np.exp(total)
         variances[step, inputs.columns] = np.array(own) * inputs.scores.conditional * mixing**2
     return prices, variances
-
-
-def jump_on(jumps, path, step, i):
-    """What the jumps of a step add to the log price of row i."""
-    arrived = [naive.draw_uniforms(jumps.key, path, step, j)[0] < p for j, p in enumerate(jumps.probability)]
-    return sum(size[i] for size, here in zip(jumps.size, arrived, strict=True) if here)

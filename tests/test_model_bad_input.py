@@ -90,9 +90,9 @@ def test_stresses_of_the_wrong_sort() -> None:
 
 
 def test_jumps_that_arrive_more_often_than_steps_can_tell() -> None:
-    """A step draws one arrival at the most: 1000 a year on daily steps would quietly be 365."""
+    """A step draws eight arrivals at the most."""
     model = cr.stress_model(MODEL, jumps=[cr.Jump("storm", 1000.0, {"A": -0.01})])
-    with pytest.raises(cr.InputError, match=r"jump 'storm' .*at most 73 times a year on this clock"):
+    with pytest.raises(cr.InputError, match=r"jump 'storm' .*at most 365 times a year on this clock"):
         cr.PathPlan(model, n_paths=10, horizon_days=5)
     assert cr.PathPlan(model, n_paths=10, horizon_days=5, steps_per_day=48).n_steps == 240
 

@@ -82,6 +82,14 @@ def uniform(key, path, step, slot):  # type: ignore[no-untyped-def]
     return unit(w0, w1)
 
 
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
+def uniform_pair(key, path, step, slot):  # type: ignore[no-untyped-def]
+    """The two uniforms of one counter; the first is that of `uniform`."""
+    c = np.uint64(path)
+    w0, w1, w2, w3 = philox(c & _MASK32, c >> _32, np.uint64(step), np.uint64(slot), np.uint64(key))
+    return unit(w0, w1), unit(w2, w3)
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def fill_normals(key, first_path, pair, slot, even, odd):  # type: ignore[no-untyped-def]
     """Fill two rows with the normals of consecutive paths at steps 2 `pair` and 2 `pair` + 1.

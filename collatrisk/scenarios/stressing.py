@@ -24,7 +24,7 @@ def stressed_model(model: MarketModel, scenario: Scenario) -> MarketModel:
     ------
     InputError : the scenario has no such block.
     """
-    from collatrisk.simulation.model import Jump
+    from collatrisk.simulation.jumps import Jump
     from collatrisk.simulation.stress import stress_model
 
     block = _block(scenario)

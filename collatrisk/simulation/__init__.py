@@ -1,8 +1,11 @@
 """A market as a source of price paths: models, plans, paths, windows. See docs/architecture.md."""
 
 from collatrisk.simulation.fit import fit_market
+from collatrisk.simulation.jump_fit import JumpFit, Jumps
+from collatrisk.simulation.jump_market import fit_jumps
+from collatrisk.simulation.jumps import Jump, JumpSize
 from collatrisk.simulation.marginals import Marginal
-from collatrisk.simulation.model import Jump, MarketModel
+from collatrisk.simulation.model import MarketModel
 from collatrisk.simulation.paths import PricePaths, simulate
 from collatrisk.simulation.peg_marginal import PegMarginal
 from collatrisk.simulation.plan import PathPlan
@@ -14,6 +17,9 @@ from collatrisk.simulation.windows import HistoricalWindows
 __all__ = [
     "HistoricalWindows",
     "Jump",
+    "JumpFit",
+    "JumpSize",
+    "Jumps",
     "Marginal",
     "MarketModel",
     "PathBlock",
@@ -22,6 +28,7 @@ __all__ = [
     "PegMarginal",
     "PricePaths",
     "draw_models",
+    "fit_jumps",
     "fit_market",
     "parameter_uncertainty",
     "simulate",

@@ -17,6 +17,8 @@ from collatrisk.dependence.fit import fit_dependence
 from collatrisk.dependence.historical import FilteredHistorical, fit_history
 from collatrisk.dependence.specs import DependenceSpec, GaussianCopula, Independent, StudentTCopula
 from collatrisk.market.clock import Clock
+from collatrisk.simulation.jump_estimate import jumps_of
+from collatrisk.simulation.jump_fit import JumpFit, Jumps
 from collatrisk.simulation.marginals import Marginal
 from collatrisk.simulation.model import MarketModel
 from collatrisk.simulation.peg_fits import check_pegs, fit_pegs
@@ -52,6 +54,7 @@ def fit_market(
     volatility: VolatilitySpec | Peg | Mapping[str, VolatilitySpec | Peg] | None = None,
     innovations: Innovations = None,
     season: HourOfWeek | None = None,
+    jumps: Jumps | None = None,
     dependence: DependenceSpec = _STUDENT,
     clock: Clock | str | None = None,
     presample: Presample = "mean_square",
@@ -77,6 +80,8 @@ def fit_market(
         centre and generalised Pareto tails, and joins any copula. None: the law of the spec. Pegs keep their own.
     season : `HourOfWeek()` takes the season of the week out of each asset's returns before the fit; the paths put it
         back by the clock. A 24/7 clock only.
+    jumps : `Jumps()` takes out of each asset's returns what stands out of its local volatility, estimates arrivals and
+        sizes (see `fit_jumps`), and puts them into the model, compensated. Pegs have none. Not with a season.
     dependence : a copula, or `FilteredHistorical()`: rows of residuals are drawn as they are, without copula or law.
     clock : a `Clock`, ``"24/7"``, ``"business"``, or None to infer it from the dates. Assets of different clocks
         (crypto and equities) need an explicit choice; they are then fitted on common dates, with a finding.
@@ -104,13 +109,13 @@ def fit_market(
     from collatrisk.market.provenance import frame_hash
     from collatrisk.market.returns import log_returns
 
-    _check_arguments(dependence, innovations, season, history, margins)
+    _check_arguments(dependence, innovations, season, jumps, history, margins)
     used_clock = resolve_clock(prices, clock)
     aligned, alignment = align_prices(prices, how="intersection")
     names = [str(name) for name in aligned.columns]
     drawn = isinstance(dependence, FilteredHistorical)
     usual = Garch(dist="normal") if drawn or innovations is not None else _GARCH
-    specs = _spec_of_each(usual if volatility is None else volatility, names)
+    specs = spec_of_each(usual if volatility is None else volatility, names)
     laws = _laws_of_each(innovations, names)
     returns = log_returns(aligned)
     series = {asset: returns[asset] for asset in specs}
@@ -120,7 +125,8 @@ def fit_market(
     moving = {asset: spec for asset, spec in specs.items() if not isinstance(spec, Peg)}
     seasons = season_of_each({asset: series[asset] for asset in moving}, season, used_clock)
     series = {asset: seasons[asset].returns if asset in seasons else one for asset, one in series.items()}
-    free = _fit_each(series, moving, presample)
+    jumped = _jumps_of(jumps, {asset: series[asset] for asset in moving}, moving, used_clock, presample)
+    free = fit_each(series, moving, presample) if jumped is None else dict(jumped.fits)
     dates = {asset: one.index for asset, one in series.items()}
     tails = {asset: fit_tails(named(free[asset], asset), law) for asset, law in laws.items() if asset in free}
     known = ordered_prices(prices, _TITLE).loc[: aligned.index[-1]] if history == "own" else aligned
@@ -143,7 +149,7 @@ def fit_market(
         "last": str(aligned.index[-1].date()),
         "n_obs": str(len(returns)),
         "estimator": f"maximum likelihood, presample {presample}, {history} history; "
-        + _how(joint_text, margins, innovations, season, drawn),
+        + _how(joint_text, margins, innovations, season, jumps, drawn),
         "collatrisk": __version__,
         "numpy": np.__version__,
         "arch": version("arch"),
@@ -160,8 +166,31 @@ def fit_market(
         ),
         dependence=joint,
         provenance=texts,
-        findings=(*alignment, *clock_findings(aligned, used_clock), *transformed),
+        jumps=() if jumped is None else jumped.jumps,
+        findings=(
+            *alignment,
+            *clock_findings(aligned, used_clock),
+            *transformed,
+            *(() if jumped is None else jumped.findings),
+        ),
     )
+
+
+def _jumps_of(
+    jumps: Jumps | None,
+    series: Mapping[str, pd.Series],
+    specs: Mapping[str, VolatilitySpec],
+    clock: Clock,
+    presample: Presample,
+) -> JumpFit | None:
+    """The jumps of the assets that are no pegs, with the volatilities of what is left."""
+    if jumps is None:
+        return None
+
+    def fit(some: Mapping[str, pd.Series]) -> dict[str, VolatilityFit]:
+        return fit_each(some, {asset: specs[asset] for asset in some}, presample)
+
+    return jumps_of(series, jumps, clock, fit)
 
 
 _DEPENDENCE_TEXT: dict[type, str] = {
@@ -172,18 +201,33 @@ _DEPENDENCE_TEXT: dict[type, str] = {
 }
 
 
-def _how(joint: str, margins: Margins, innovations: Innovations, season: HourOfWeek | None, drawn: bool) -> str:
+def _how(
+    joint: str,
+    margins: Margins,
+    innovations: Innovations,
+    season: HourOfWeek | None,
+    jumps: Jumps | None,
+    drawn: bool,
+) -> str:
     """The end of the estimator's line: what came after the volatilities."""
     parts = [joint if drawn else f"{joint}, {margins} margins"]
     if innovations is not None:
         parts.append("innovations with generalised Pareto tails by maximum likelihood")
     if season is not None:
         parts.append("season of the week taken out")
+    if jumps is not None:
+        parts.append(f"jumps beyond {jumps.threshold:g} local sd taken out")
     return "; ".join(parts)
 
 
-def _check_arguments(dependence: object, innovations: object, season: object, history: object, margins: object) -> None:
+def _check_arguments(
+    dependence: object, innovations: object, season: object, jumps: object, history: object, margins: object
+) -> None:
     problems = Problems(_TITLE)
+    known = jumps is None or isinstance(jumps, Jumps)
+    problems.check(known, "jumps", jumps, "must be a Jumps or None", "give Jumps()")
+    rule = "cannot go with a season yet: sizes would be in units of the season"
+    problems.check(jumps is None or season is None, "jumps", jumps, rule, "leave one out")
     lone = innovations is None or not isinstance(dependence, FilteredHistorical)
     rule = "brings its own innovations: the rows of history"
     problems.check(lone, "dependence", dependence, rule, "leave innovations out, or use a copula")
@@ -196,7 +240,7 @@ def _check_arguments(dependence: object, innovations: object, season: object, hi
     problems.raise_if_any()
 
 
-def _spec_of_each(
+def spec_of_each(
     volatility: VolatilitySpec | Peg | Mapping[str, VolatilitySpec | Peg], assets: list[str]
 ) -> dict[str, VolatilitySpec | Peg]:
     problems = Problems(_TITLE)
@@ -253,7 +297,7 @@ def _own_returns(prices: pd.DataFrame) -> dict[str, pd.Series]:
     return {str(asset): log_returns(prices[[asset]].dropna())[asset] for asset in prices.columns}
 
 
-def _fit_each(
+def fit_each(
     series: Mapping[str, pd.Series], specs: Mapping[str, VolatilitySpec], presample: Presample
 ) -> dict[str, VolatilityFit]:
     """Every asset's fit; what fails is collected, so that one run tells of all."""

@@ -17,6 +17,7 @@ from collatrisk.base.findings import Finding
 from collatrisk.base.validation import Problems
 from collatrisk.dependence.result import DependenceFit
 from collatrisk.market.clock import Clock
+from collatrisk.simulation.jumps import Jump
 from collatrisk.simulation.peg_marginal import AnyMarginal, PegMarginal, check_links
 from collatrisk.volatility.tail_law import HistoricalLaw
 
@@ -27,58 +28,6 @@ FloatArray = NDArray[np.float64]
 
 FORMAT = "collatrisk-market-model"
 VERSION = 1
-
-
-@dataclass(frozen=True, slots=True)
-class Jump:
-    """A sudden move that arrives by a Poisson clock and hits every named asset at once: a crash, a depeg.
-
-    Attributes
-    ----------
-    label : what it is.
-    intensity_per_year : arrivals a year, >= 0, in the years of the model's clock.
-    log_sizes : what it adds to each named asset's log price; ln(0.5) halves it. Nothing compensates it in the drift: a
-        stress is a loss, not a fair game.
-
-    Raises
-    ------
-    InputError : with all broken rules at once.
-    """
-
-    label: str
-    intensity_per_year: float
-    log_sizes: Mapping[str, float] = field(hash=False)
-
-    def __post_init__(self) -> None:
-        problems = Problems(f"Jump {self.label!r}")
-        remedy = "1 for once a year on average"
-        intensity = problems.number("intensity_per_year", self.intensity_per_year, low=0, remedy=remedy)
-        problems.check(isinstance(self.label, str), "label", self.label, "must be text", "say what jumps")
-        given = self.log_sizes if isinstance(self.log_sizes, Mapping) else {}
-        problems.check(bool(given), "log_sizes", self.log_sizes, "must name an asset", "{'USDC': ln(0.9)}")
-        sizes = {
-            str(asset): problems.number(f"log_sizes[{asset}]", size, remedy="ln(0.9) for a fall of 10 %")
-            for asset, size in given.items()
-        }
-        problems.raise_if_any()
-        object.__setattr__(self, "intensity_per_year", intensity)
-        object.__setattr__(self, "log_sizes", MappingProxyType(sizes))
-
-    def to_dict(self) -> dict[str, Any]:
-        """A JSON-ready dictionary."""
-        return {
-            "label": self.label,
-            "intensity_per_year": self.intensity_per_year,
-            "log_sizes": dict(self.log_sizes),
-        }
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Jump:
-        """The inverse of `to_dict`."""
-        return cls(data["label"], data["intensity_per_year"], data["log_sizes"])
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Jump.from_dict, (self.to_dict(),)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -182,7 +131,7 @@ class MarketModel:
         problems.raise_if_any()
         gone = set(self.assets) - set(names)
         jumps = (
-            Jump(jump.label, jump.intensity_per_year, {a: x for a, x in jump.log_sizes.items() if a in names})
+            replace(jump, log_sizes={asset: size for asset, size in jump.log_sizes.items() if asset in names})
             for jump in self.jumps
             if any(asset in names for asset in jump.log_sizes)
         )

@@ -17,7 +17,8 @@ from collatrisk.base.findings import SEVERITIES, Finding
 from collatrisk.base.validation import Problems
 from collatrisk.dependence.result import DependenceFit
 from collatrisk.market.clock import Clock
-from collatrisk.simulation.model import FORMAT, VERSION, Jump, MarketModel
+from collatrisk.simulation.jumps import JUMP_SIZE_KEYS, Jump
+from collatrisk.simulation.model import FORMAT, VERSION, MarketModel
 from collatrisk.simulation.peg_marginal import is_peg, marginal_from_dict
 
 _TITLE = "Market model file"
@@ -116,10 +117,20 @@ _DEPENDENCE: Schema = {
 }
 # Rows of history, which only models of `FilteredHistorical` hold.
 _DEPENDENCE_OPTIONAL: Schema = {"rows": ("a list of rows of numbers", _ROWS)}
+
+
+def _is_size(value: object) -> bool:
+    return isinstance(value, Mapping) and set(value) == set(JUMP_SIZE_KEYS) and all(map(_number, value.values()))
+
+
+_JUMP_OPTIONAL: Schema = {
+    "compensated": ("true or false", lambda value: isinstance(value, bool)),
+    "together": ("a number", _number),
+}
 _JUMP: Schema = {
     "label": ("a text", _text),
     "intensity_per_year": ("a number", _number),
-    "log_sizes": _NUMBER_TABLE,
+    "log_sizes": ("a table of numbers, or of laws", _table_of(lambda value: _number(value) or _is_size(value))),
 }
 _FINDING: Schema = {
     "code": ("a text", _text),
@@ -211,7 +222,7 @@ def _check_tables(problems: Problems, data: object) -> None:
     if _check_table(problems, data["dependence"], "dependence.", _DEPENDENCE, _DEPENDENCE_OPTIONAL):
         _check_findings(problems, data["dependence"]["findings"], "dependence.findings")
     for i, jump in enumerate(data["jumps"]):
-        _check_table(problems, jump, f"jumps[{i}].", _JUMP)
+        _check_table(problems, jump, f"jumps[{i}].", _JUMP, _JUMP_OPTIONAL)
     _check_findings(problems, data["findings"], "findings")
 
 

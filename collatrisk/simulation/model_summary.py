@@ -40,9 +40,7 @@ def model_html(model: MarketModel) -> str:
     cells = [[asset, *map(_show, row)] for asset, row in zip(model.assets, frame.itertuples(index=False), strict=True)]
     summary = html_table(["asset", *map(str, frame.columns)], cells, f"Market model, {model.clock}")
     facts: list[tuple[str, object]] = [("dependence", model.dependence.describe())]
-    facts += [
-        (f"jump: {jump.label}", f"{jump.intensity_per_year:g} a year, {dict(jump.log_sizes)}") for jump in model.jumps
-    ]
+    facts += [(f"jump: {jump.label}", jump.describe()) for jump in model.jumps]
     facts += list(model.provenance.items())
     facts += [(f"{finding.severity}: {finding.code}", finding.message) for finding in model.findings]
     return summary + html_table(["", ""], facts)

@@ -33,6 +33,7 @@ def path_inputs(model: MarketModel, clock: Clock, seed: int, drift: Drift) -> Pa
     assets = tuple(model.assets[place] for place in order)
     marginals = [model.marginals[place] for place in order]
     # A peg's row of laws and recursions holds its noise while pegged; the kernel of the pegs does the rest.
+    pegs = {one.asset for one in marginals if isinstance(one, PegMarginal)}
     plain = [one.noise() if isinstance(one, PegMarginal) else one for one in marginals]
     dependence = model.dependence if assets == model.assets else model.dependence.select(assets)
     return PathInputs(
@@ -41,7 +42,7 @@ def path_inputs(model: MarketModel, clock: Clock, seed: int, drift: Drift) -> Pa
         scores=score_inputs(dependence, seed),
         laws=law_inputs(plain, dependence.nus),
         steps=step_inputs(plain, model.clock, clock, drift),
-        jumps=jump_inputs(model.jumps, assets, clock.step_years, seed),
+        jumps=jump_inputs(model.jumps, assets, pegs, clock.step_years, seed, drift),
         pegs=peg_inputs(marginals, dependence, seed),
         history=history_inputs(dependence, seed),
     )

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collatrisk.kernels.paths import PathInputs
 
 _MAX_STEPS = 2**31
-_MAX_ARRIVALS = 0.2  # of a jump a step: at most one is drawn, so that a tenth of them is lost there, more beyond
+_MAX_ARRIVALS = 1.0  # of a jump a step: at most eight are drawn, and more than eight have a chance of one in a million
 
 
 @dataclass(frozen=True, repr=False)
@@ -51,7 +51,8 @@ class PathPlan:
         t, so that their sum over a day is nearer to the normal.)
     drift : ``"martingale"`` (default): -h/2, so that E[price] stays at the spot. That is exact for normal innovations
         only: the exponential of a Student t has no mean. ``"zero_log"``: 0, the median of a symmetric law stays at the
-        spot. ``"fitted"``: the mean log return of the fit. Jumps are not compensated under any of them.
+        spot. ``"fitted"``: the mean log return of the fit. Jumps are compensated under ``"martingale"`` where they say
+        so (`Jump.compensated`: those that were estimated), never otherwise.
 
     Raises
     ------
@@ -80,9 +81,8 @@ class PathPlan:
         problems.choice("drift", self.drift, DRIFTS)
         clock = self._checked_clock(problems) if known else Clock()
         for jump in self.model.jumps if known else ():
-            rule = (
-                f"may arrive at most {_MAX_ARRIVALS / clock.step_years:g} times a year on this clock: a step draws one"
-            )
+            most = f"{_MAX_ARRIVALS / clock.step_years:g}"
+            rule = f"may arrive at most {most} times a year on this clock: a step draws eight at most"
             often = jump.intensity_per_year * clock.step_years > _MAX_ARRIVALS
             remedy = "lower its intensity_per_year, or use finer steps"
             problems.check(not often, f"jump {jump.label!r}", jump.intensity_per_year, rule, remedy)

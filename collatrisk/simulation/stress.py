@@ -12,7 +12,8 @@ from collatrisk.base.validation import Problems
 from collatrisk.dependence.correlation import equicorrelation
 from collatrisk.dependence.result import DependenceFit
 from collatrisk.dependence.specs import GaussianCopula, Independent
-from collatrisk.simulation.model import Jump, MarketModel
+from collatrisk.simulation.jumps import Jump
+from collatrisk.simulation.model import MarketModel
 from collatrisk.simulation.peg_marginal import AnyMarginal
 
 _TITLE = "stress_model"
