@@ -90,7 +90,8 @@ def test_sizes_follow_their_law_and_are_shared_as_often_as_said():
     assert stats.kstest(-down, "expon", args=(0, 0.06)).pvalue > 1e-3
     both = (a < 0) & (c < 0)
     assert np.corrcoef(a[both], c[both])[0, 1] == pytest.approx(0.6, abs=0.05)
-    assert -b[b < 0].max() >= 0.1
+    alone = (b < 0) & (np.abs(b) < 1) & (a != 0)
+    assert np.mean(b[alone] <= -0.1) > 0.98
 
 
 def test_compensated_jumps_leave_the_expected_price_at_the_spot():
@@ -147,11 +148,11 @@ def returns_to_prices(returns):
     return pd.DataFrame(100.0 * np.exp(logs), index=dates, columns=returns.columns)
 
 
-TRUTH = Jump("common", 8.0, {a: JumpSize(0.3, 0.03, 0.05, 0.12, 0.12) for a in "AB"}, compensated=True, together=0.5)
+TRUTH = Jump("common", 20.0, {a: JumpSize(0.3, 0.07, 0.08) for a in "AB"}, compensated=True, together=0.5)
 
 
 def sample(n=4000, seed=2):
-    """Returns of two assets with GARCH noise of about 2 % a day and jumps of 12 % and more."""
+    """Returns of two assets with GARCH noise of about 2 % a day and Kou's jumps of 8 % on average."""
     noise = {"mu": 0.0, "omega": 8e-6, "alpha[1]": 0.05, "gamma[1]": 0.0, "beta[1]": 0.93}
     marginals = [gjr(a, dist="normal", variances=(4e-4,), last=(0.0,), **noise) for a in "AB"]
     model = market(*marginals, rho=0.5, jumps=[TRUTH])
@@ -168,25 +169,24 @@ def test_jumps_are_found_again_and_their_variance_is_not_counted_twice():
     for asset in "AB":
         given, found = (jumps[0].log_sizes[asset].to_dict() for jumps in (fit.jumps, model.jumps))
         assert found == pytest.approx(given, rel=1e-5)
-    count, years, rate, low, high = fit.arrivals["common jumps"]
-    assert low < 8.0 < high
+    count, years, rate, _, _ = fit.arrivals["common jumps"]
     assert rate == count / years
     for asset in "AB":
         down = fit.sizes[asset]["down"]
-        assert abs(down.minimum + down.mean - 0.17) < 4 * down.std_error
-        alpha = model.marginal(asset).params["alpha[1]"]
-        assert alpha == pytest.approx(0.05, abs=4 * model.marginal(asset).std_errors["alpha[1]"])
+        assert abs(down.mean - 0.08) < 4 * down.std_error  # memoryless: the mean beyond any threshold
+        seen = sum(one.count for one in fit.sizes[asset].values()) / years
+        assert seen == pytest.approx(20.0 * math.exp(-down.minimum / 0.08), rel=0.25)
         jumps = sum(
             jump.intensity_per_year / 365 * jump.log_sizes[asset].mean_square
             for jump in model.jumps
             if asset in jump.log_sizes
         )
         total = fit.returns[asset].var() + jumps
-        assert total == pytest.approx(returns[asset].var(), rel=0.03)
+        assert total == pytest.approx(returns[asset].var(), rel=0.06)
     simulated = simulate(PathPlan(model, n_paths=300, horizon_days=2000, seed=9)).block
     moved = np.diff(np.log(simulated), axis=0)
     for i, asset in enumerate("AB"):
-        assert moved[:, i].var() == pytest.approx(returns[asset].var(), rel=0.15)
+        assert moved[:, i].var() == pytest.approx(returns[asset].var(), rel=0.1)
     without = fit_market(returns_to_prices(returns), volatility=Garch(o=0, dist="normal"), clock="24/7")
     assert without.marginal("A").long_run_volatility > 1.1 * model.marginal("A").long_run_volatility
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _ROUNDS = 6
 _FEW = 10
+_OFF = 0.1
 
 Fitter = Callable[["Mapping[str, pd.Series]"], "dict[str, VolatilityFit]"]
 
@@ -51,7 +52,7 @@ def jumps_of(series: Mapping[str, pd.Series], spec: Jumps, clock: Clock, fit: Fi
         detected=detected,
         returns=cleaned,
         fits=fits,
-        findings=tuple(_findings(sizes, spec)),
+        findings=(*_findings(sizes, spec), *_variance_findings(series, cleaned, jumps, clock)),
     )
 
 
@@ -190,4 +191,25 @@ def _findings(sizes: Mapping[str, Mapping[str, SizeEstimate]], spec: Jumps) -> l
                 "sizes are known roughly; use a longer history, or give the jumps"
             )
             found.append(Finding("few-jumps", "warning", asset, text))
+    return found
+
+
+def _variance_findings(
+    series: Mapping[str, pd.Series], cleaned: Mapping[str, pd.Series], jumps: tuple[Jump, ...], clock: Clock
+) -> list[Finding]:
+    """Where the noise and the jumps together have not the variance of the returns: an exponential is the wrong law."""
+    found = []
+    for asset, returns in series.items():
+        part = 0.0
+        for jump in jumps:
+            size = jump.log_sizes.get(asset)
+            if isinstance(size, JumpSize):
+                part += jump.intensity_per_year * clock.step_years * size.mean_square
+        ratio = (float(cleaned[asset].var()) + part) / float(returns.var())
+        if abs(ratio - 1.0) > _OFF:
+            text = (
+                f"noise and jumps have {ratio:.2f} times the variance of the returns (rule: within {_OFF:.0%} of it): "
+                "sizes beyond the threshold are not exponential; look at them in .detected, or give the jumps"
+            )
+            found.append(Finding("jump-variance", "warning", asset, text))
     return found
