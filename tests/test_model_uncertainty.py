@@ -19,7 +19,7 @@ from collatrisk.dependence import DependenceFit, GaussianCopula, Independent, St
 from collatrisk.market.clock import Clock
 from collatrisk.risk import BinomialInterval, Estimate, ExactValue, NormalInterval
 from collatrisk.simulation import Marginal, MarketModel, PathPlan, draw_models, fit_market, parameter_uncertainty
-from collatrisk.simulation.drawn import draw_dependence
+from collatrisk.simulation.drawn_dependence import draw_dependence
 from collatrisk.simulation.mixture import MixtureInterval
 from collatrisk.volatility import ConstantVolatility, Garch, fit_volatility, garch_coefficients
 from collatrisk.volatility.bootstrap import simulate_returns

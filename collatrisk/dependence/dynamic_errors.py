@@ -23,13 +23,13 @@ from numpy.typing import NDArray
 from collatrisk.base.findings import Finding
 from collatrisk.dependence.ascent import LEAST_SLACK
 from collatrisk.dependence.dynamic_likelihood import DynamicLikelihood
+from collatrisk.dependence.dynamic_specs import FEW_ASSETS
 from collatrisk.dependence.first_step import FirstStep
 from collatrisk.dependence.score_curve import ScoreCurve
 from collatrisk.dependence.student import NU_HIGH, NU_LOW
 
 FloatArray = NDArray[np.float64]
 
-ERRORS_UP_TO = 20  # assets
 _ON_BOUND = 1e-5
 _STEP = 1e-4
 _NU_STEP = 1e-2
@@ -47,9 +47,9 @@ def two_step_covariance(
     """
     size = uniforms.shape[1]
     moment = _Moment(uniforms, likelihood, theta)
-    if size > ERRORS_UP_TO:
+    if size > FEW_ASSETS:
         message = (
-            f"standard errors are computed for up to {ERRORS_UP_TO} assets, not for {size}: see bootstrap_dependence"
+            f"standard errors are computed for up to {FEW_ASSETS} assets, not for {size}: see bootstrap_dependence"
         )
         return moment.names, None, (Finding("no-standard-errors", "info", "dependence", message),)
     if not moment.inside:

@@ -15,7 +15,7 @@ from collatrisk.base.validation import Problems
 from collatrisk.dependence.ascent import LEAST_SLACK, Peak, climb
 from collatrisk.dependence.correlation import MAX_CONDITION, condition_number
 from collatrisk.dependence.dynamic_likelihood import DynamicLikelihood
-from collatrisk.dependence.dynamic_specs import Dcc, EwmaCorrelation
+from collatrisk.dependence.dynamic_specs import FEW_ASSETS, Dcc, EwmaCorrelation
 from collatrisk.dependence.dynamics import CorrelationDynamics, Motion, scaled_to_correlation
 from collatrisk.dependence.result import DependenceFit
 from collatrisk.dependence.score_curve import ScoreCurve
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
-FULL_UP_TO = 20  # assets: beyond, `likelihood="auto"` means pairs and standard errors are left to a bootstrap
 _STARTS = ((0.02, 0.96), (0.05, 0.90), (0.10, 0.80))
 _START_ASSETS = 5
 _FLAT = 1e-6
@@ -122,7 +121,7 @@ class _Search:
     def pairs(self) -> bool:
         if not isinstance(self.spec, Dcc):
             return False
-        many = self.curve.normal.shape[1] > FULL_UP_TO
+        many = self.curve.normal.shape[1] > FEW_ASSETS
         return self.spec.likelihood == "composite" or (self.spec.likelihood == "auto" and many)
 
     def likelihood(self, nu: float | None) -> DynamicLikelihood:

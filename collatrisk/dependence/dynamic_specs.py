@@ -14,6 +14,8 @@ LikelihoodKind: TypeAlias = Literal["auto", "full", "composite"]
 
 VARIANTS: tuple[Variant, ...] = ("standard", "corrected", "asymmetric")
 COPULAS: tuple[CopulaKind, ...] = ("gaussian", "t")
+FEW_ASSETS = 20
+"""Up to here the likelihood of all assets and two-step standard errors; beyond, pairs and the bootstrap."""
 LIKELIHOODS: tuple[LikelihoodKind, ...] = ("auto", "full", "composite")
 _LETTERS = {"standard": "DCC", "corrected": "cDCC", "asymmetric": "ADCC"}
 

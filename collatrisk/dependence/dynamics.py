@@ -102,6 +102,17 @@ class CorrelationDynamics:
             return {}
         return dict(zip(self.names, np.sqrt(np.diag(self.covariance)).tolist(), strict=True))
 
+    def limit(self, correlation: FloatArray) -> float:
+        """delta, the largest eigenvalue of S^{-1/2} N S^{-1/2}: C is PSD if and only if a + b + delta g <= 1.
+
+        1 where there is no N.
+        """
+        if self.negatives is None:
+            return 1.0
+        values, vectors = np.linalg.eigh(correlation)
+        root = vectors / np.sqrt(np.maximum(values, 1e-12))
+        return float(np.linalg.eigvalsh(root.T @ self.negatives @ root)[-1])
+
     def constant(self, correlation: FloatArray) -> FloatArray:
         """What Q gets in every step whatever happens: (1 - a - b) S - g N, float64 (d, d), PSD up to rounding."""
         if self.motion == "ewma":

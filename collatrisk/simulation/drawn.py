@@ -1,26 +1,20 @@
-"""Marginals and dependence drawn within their estimation error, one by one."""
+"""Marginals drawn within their estimation error, one by one."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
 
 from collatrisk.base.findings import Finding
 from collatrisk.dependence.correlation import correlation_factor
-from collatrisk.dependence.historical import FilteredHistorical, resampled
-from collatrisk.dependence.result import DependenceFit
-from collatrisk.dependence.specs import Independent
 from collatrisk.simulation.marginals import Marginal
 from collatrisk.simulation.model import MarketModel
 from collatrisk.simulation.peg_marginal import PegMarginal
 from collatrisk.volatility.coordinates import Coordinates, as_vector
 from collatrisk.volatility.covariance import ParameterUncertainty
-from collatrisk.volatility.likelihood import NU_BOUNDS
 from collatrisk.volatility.peg_estimate import from_coordinate, to_coordinate
 from collatrisk.volatility.tail_law import InnovationLaw, TailLaw
 from collatrisk.volatility.uncertainty import (
@@ -137,43 +131,6 @@ def draw_marginals(model: MarketModel, n: int, rng: np.random.Generator) -> tupl
     return tuple(found)
 
 
-def draw_dependence(fit: DependenceFit, rng: np.random.Generator) -> Iterator[DependenceFit]:
-    """Endless draws of a dependence within its estimation error; the same again where nothing was estimated."""
-    if fit.rows is not None and fit.n_obs > 0:
-        return _histories(fit, rng)
-    if fit.n_obs == 0 or isinstance(fit.spec, Independent) or len(fit.assets) < 2:
-        return repeat(fit)
-    return _dependences(fit, rng)
-
-
-def _dependences(fit: DependenceFit, rng: np.random.Generator) -> Iterator[DependenceFit]:
-    factor = correlation_factor(fit.correlation)
-    # Kendall's tau of a t copula scatters more than a normal correlation: 1.3 to 1.8 times the variance at nu = 4, 1.2
-    # to 1.3 at nu = 30, measured for correlations of 0 to 0.85.
-    inflation = 1.0 if fit.nu is None else 1.15 + 2.0 / fit.nu
-    size = max(round(fit.n_obs / inflation), len(fit.assets) + 1)
-    while True:
-        sample = rng.standard_normal((size, len(fit.assets))) @ factor.T
-        moments = sample.T @ sample
-        unit = np.sqrt(np.maximum(np.diag(moments), 1e-300))
-        drawn = fit.correlation + (1.0 - fit.shrinkage) * (moments / np.outer(unit, unit) - fit.correlation)
-        drawn = 0.5 * (drawn + drawn.T)
-        np.fill_diagonal(drawn, 1.0)
-        nu = fit.nu if fit.nu is None else _drawn_nu(fit.nu, fit.nu_std_error, float(rng.standard_normal()))
-        yield replace(fit, correlation=drawn, nu=nu, nu_std_error=None, loglikelihood=None, n_obs=0)
-
-
-def _histories(fit: DependenceFit, rng: np.random.Generator) -> Iterator[DependenceFit]:
-    """Rows drawn from the rows: histories of the same length that might have been."""
-    assert fit.rows is not None
-    assert isinstance(fit.spec, FilteredHistorical)
-    while True:
-        rows = resampled(fit.rows, fit.spec.mean_block, rng)
-        correlation = np.atleast_2d(np.corrcoef(rows, rowvar=False))
-        np.fill_diagonal(correlation, 1.0)
-        yield replace(fit, rows=rows, correlation=correlation, n_obs=0)
-
-
 def _shocks(
     marginal: Marginal, column: FloatArray | None, shape: tuple[int, int], rng: np.random.Generator
 ) -> FloatArray:
@@ -183,14 +140,6 @@ def _shocks(
     if isinstance(marginal.innovations, TailLaw):
         return marginal.innovations.ppf(rng.random(shape))
     return law_shocks(marginal.dist, marginal.nu, marginal.lam, shape, rng)
-
-
-def _drawn_nu(nu: float, error: float | None, normal: float) -> float:
-    """nu by a normal law of log(nu - 2), within the bounds of the estimation; held where it has no error."""
-    if error is None or nu <= 2.0:
-        return nu
-    drawn = 2.0 + (nu - 2.0) * math.exp(min(max(normal * error / (nu - 2.0), -20.0), 20.0))
-    return min(max(drawn, NU_BOUNDS[0]), NU_BOUNDS[1])
 
 
 class _NormalsByName:

@@ -13,10 +13,18 @@ from collatrisk.base.errors import CollatriskError, DataError, FitError, Problem
 from collatrisk.base.findings import Finding
 from collatrisk.base.validation import Problems
 from collatrisk.base.version import __version__
+from collatrisk.dependence.dynamic_specs import FEW_ASSETS, Dcc, EwmaCorrelation
 from collatrisk.dependence.fit import fit_dependence
 from collatrisk.dependence.historical import FilteredHistorical, fit_history
-from collatrisk.dependence.specs import DependenceSpec, GaussianCopula, Independent, StudentTCopula
+from collatrisk.dependence.specs import (
+    DependenceSpec,
+    GaussianCopula,
+    GroupedTCopula,
+    Independent,
+    StudentTCopula,
+)
 from collatrisk.market.clock import Clock
+from collatrisk.simulation.first_step import first_step
 from collatrisk.simulation.jump_estimate import jumps_of
 from collatrisk.simulation.jump_fit import JumpFit, Jumps
 from collatrisk.simulation.marginals import Marginal
@@ -66,7 +74,8 @@ def fit_market(
     """Fit a market model: volatility of each asset, then the law and the dependence of their standardised residuals.
 
     In steps (inference functions for margins, Joe 1997): the copula is fitted to F_i(z_it), F_i the law fitted to the
-    standardised residuals of asset i, or to their ranks. Its standard errors take those uniforms as given.
+    standardised residuals of asset i, or to their ranks. Its standard errors take those uniforms as given; those of a
+    `Dcc` with uniforms by the specs' laws allow for the first step (up to 20 assets).
 
     Parameters
     ----------
@@ -140,7 +149,9 @@ def fit_market(
         joint = fit_history(rows, dependence, assets=assets)
     else:
         uniforms, transformed = to_uniforms(fits, dates, returns.index, margins, tails)
-        joint = fit_dependence(uniforms, dependence, assets=assets)
+        by_law = margins == "law" and not tails and isinstance(dependence, Dcc)
+        before = first_step(fits, dates, returns.index) if by_law and len(assets) <= FEW_ASSETS else None
+        joint = fit_dependence(uniforms, dependence, assets=assets, first_step=before)
     joint_text = _DEPENDENCE_TEXT[type(dependence)]
     texts = {
         "source": source,
@@ -197,6 +208,9 @@ _DEPENDENCE_TEXT: dict[type, str] = {
     Independent: "no dependence",
     GaussianCopula: "Gaussian copula by the correlation of normal scores",
     StudentTCopula: "t copula by Kendall's tau and maximum likelihood in nu",
+    GroupedTCopula: "grouped t copula by Kendall's tau and maximum likelihood in each nu",
+    Dcc: "dynamic conditional correlation, targets by moments, a and b by maximum likelihood",
+    EwmaCorrelation: "exponentially weighted correlation",
     FilteredHistorical: "rows of residuals",
 }
 

@@ -120,6 +120,21 @@ class MarketModel:
         problems.raise_if_any()
         return replace(self, spot=np.array(prices))
 
+    def with_correlation_stress(self, rho: float, weight: float) -> MarketModel:
+        """The same market with tighter correlation: R* = (1 - weight) R + weight E, every pair of E correlated by rho.
+
+        Positive semi-definite for any rho in [-1/(n-1), 1] and weight in [0, 1]. Where correlation moves, R* is where
+        paths start and the level to which they return. It is on record in the provenance and the findings; more than
+        correlation is stressed by `stress_model`.
+
+        Raises
+        ------
+        InputError : rho or weight out of range, or rows of history, which have no correlation to set.
+        """
+        from collatrisk.simulation.stress import stress_model
+
+        return stress_model(self, correlation=(rho, weight), label="correlation stress")
+
     def select(self, assets: Sequence[str]) -> MarketModel:
         """The model of some of the assets, in the order given. Jumps keep the sizes of the assets that stay.
 

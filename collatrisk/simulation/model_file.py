@@ -116,7 +116,24 @@ _DEPENDENCE: Schema = {
     "findings": _TABLES,
 }
 # Rows of history, which only models of `FilteredHistorical` hold.
-_DEPENDENCE_OPTIONAL: Schema = {"rows": ("a list of rows of numbers", _ROWS)}
+# The motion of a correlation and groups of degrees of freedom belong to the specs that have them.
+_DEPENDENCE_OPTIONAL: Schema = {
+    "rows": ("a list of rows of numbers", _ROWS),
+    "dynamics": ("a table", _table),
+    "groups": _TABLES,
+}
+_DYNAMICS: Schema = {
+    "motion": ("a text", _text),
+    "a": ("a number", _number),
+    "b": ("a number", _number),
+    "g": ("a number", _number),
+    "state": ("a list of rows of numbers", _ROWS),
+    "negatives": ("a list of rows of numbers or null", _or_null(_ROWS)),
+    "names": _TEXTS,
+    "covariance": ("a list of rows of numbers or null", _or_null(_ROWS)),
+    "likelihood": ("a text", _text),
+}
+_GROUP: Schema = {"name": ("a text", _text), "assets": _TEXTS, "nu": ("a number", _number), "nu_std_error": _MAYBE}
 
 
 def _is_size(value: object) -> bool:
@@ -221,6 +238,10 @@ def _check_tables(problems: Problems, data: object) -> None:
                 _check_table(problems, part["uncertainty"], f"marginals[{i}].uncertainty.", _UNCERTAINTY)
     if _check_table(problems, data["dependence"], "dependence.", _DEPENDENCE, _DEPENDENCE_OPTIONAL):
         _check_findings(problems, data["dependence"]["findings"], "dependence.findings")
+        if "dynamics" in data["dependence"]:
+            _check_table(problems, data["dependence"]["dynamics"], "dependence.dynamics.", _DYNAMICS)
+        for i, group in enumerate(data["dependence"].get("groups", ())):
+            _check_table(problems, group, f"dependence.groups[{i}].", _GROUP)
     for i, jump in enumerate(data["jumps"]):
         _check_table(problems, jump, f"jumps[{i}].", _JUMP, _JUMP_OPTIONAL)
     _check_findings(problems, data["findings"], "findings")

@@ -5,13 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from collatrisk.base.findings import Finding
 from collatrisk.base.validation import Problems
-from collatrisk.dependence.correlation import equicorrelation
-from collatrisk.dependence.result import DependenceFit
-from collatrisk.dependence.specs import GaussianCopula, Independent
+from collatrisk.dependence.tightened import tightened
 from collatrisk.simulation.jumps import Jump
 from collatrisk.simulation.model import MarketModel
 from collatrisk.simulation.peg_marginal import AnyMarginal
@@ -74,7 +70,7 @@ def stress_model(
     stressed = replace(
         model,
         marginals=tuple(_stressed(m, factors.get(m.asset), starts.get(m.asset)) for m in model.marginals),
-        dependence=model.dependence if correlation is None else _tightened(model.dependence, *correlation),
+        dependence=model.dependence if correlation is None else tightened(model.dependence, *correlation),
         jumps=(*model.jumps, *jumps),
     )
     parts = [
@@ -114,16 +110,6 @@ def _check_correlation(problems: Problems, correlation: tuple[float, float], siz
     )
     problems.number("correlation rho", rho, low=lowest, high=1.0, remedy=remedy)
     problems.number("correlation weight", weight, low=0.0, high=1.0, remedy="0 keeps the model's, 1 takes rho for all")
-
-
-def _tightened(dependence: DependenceFit, rho: float, weight: float) -> DependenceFit:
-    if weight == 0.0 or len(dependence.assets) < 2:
-        return dependence
-    target = equicorrelation(len(dependence.assets), rho)
-    mixed = (1.0 - weight) * dependence.correlation + weight * target
-    np.fill_diagonal(mixed, 1.0)
-    spec = GaussianCopula() if isinstance(dependence.spec, Independent) else dependence.spec
-    return replace(dependence, spec=spec, correlation=mixed, loglikelihood=None)
 
 
 def _volatility_text(what: str, multiples: Mapping[str, float], n_assets: int) -> list[str]:

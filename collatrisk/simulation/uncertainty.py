@@ -17,7 +17,8 @@ from collatrisk.base.validation import Problems
 from collatrisk.dependence.result import DependenceFit
 from collatrisk.risk.estimate import Estimate
 from collatrisk.risk.intervals import ExactValue, Interval, MappedInterval
-from collatrisk.simulation.drawn import MarginalDraws, PegDraws, draw_dependence, draw_marginals
+from collatrisk.simulation.drawn import MarginalDraws, PegDraws, draw_marginals
+from collatrisk.simulation.drawn_dependence import draw_dependence
 from collatrisk.simulation.mixture import MixtureInterval
 from collatrisk.simulation.model import MarketModel
 
