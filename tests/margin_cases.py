@@ -73,8 +73,8 @@ def random_paths(rng: np.random.Generator, n_paths: int, n_steps: int, n_assets:
     return FakePaths(tuple("ABCDEFGH"[:n_assets]), prices, variance, correlation, seed=int(rng.integers(2**32)))
 
 
-def twin(source, account, terms, path: int) -> naive.NaiveMargin:
-    """The naive twin of one account on one path of a source."""
+def twin(source, account, terms, path: int, kind: type[naive.NaiveMargin] | None = None) -> naive.NaiveMargin:
+    """The naive twin of one account on one path of a source; `kind` : one that is told the names of the assets."""
     account = as_account(account, dict(zip(source.assets, source.spot, strict=True)))
     slots = (*source.assets, account.currency)
     held = [account.holdings.get(slot, 0.0) for slot in slots]
@@ -82,7 +82,8 @@ def twin(source, account, terms, path: int) -> naive.NaiveMargin:
     thresholds = [terms.threshold_of(slot, account.currency) if held[i] else 1.0 for i, slot in enumerate(slots)]
     impacts = [terms.impact_of(slot, account.currency) for slot in slots]
     clock = source.clock
-    slow = naive.NaiveMargin(held, owed, thresholds, impacts, terms, clock.step_years, clock.steps)
+    given = held, owed, thresholds, impacts, terms, clock.step_years, clock.steps
+    slow = naive.NaiveMargin(*given) if kind is None else kind(*given, slots)
     block = source.read(path, path + 1)
     variance = None if block.step_variance is None else block.step_variance[:, :, 0]
     bridge, cure = stream_key(source.seed, Purpose.BRIDGE), stream_key(source.seed, Purpose.CURE)

@@ -56,6 +56,7 @@ class NaiveMargin:
         names = ["debt_repaid", "collateral_seized", "liquidator_bonus", "lender_fee", "slippage_cost", "top_up"]
         self.amounts = dict.fromkeys([*names, "interest"], 0.0)
         self.min_health = math.inf
+        self.trigger, self.sells_nothing = 1.0, False  # see naive_sale for rules that change them
 
     def health(self, p):
         debt = float(self.owed @ p)
@@ -98,11 +99,11 @@ class NaiveMargin:
         sale = None
         if self.due == t:
             sale, self.due = ("forced" if self.forced else "triggered"), None
-        if mark < self.terms.margin_call and not self.call_open:
+        if mark < max(self.terms.margin_call, self.trigger) and not self.call_open:
             self.call_open, self.deadline = True, t + self.cure_steps
             self.calls += 1
             self.note("margin_called", t)
-        if mark < 1 and sale is None and self.due is None and self.held.any():
+        if mark < self.trigger and sale is None and self.due is None and (self.held.any() or self.sells_nothing):
             if self.delay == 0:
                 sale = "triggered"
             else:
@@ -111,9 +112,9 @@ class NaiveMargin:
         if sale is not None:
             hs = end
             if sale == "triggered" and self.terms.sale_price == "worse":
-                hs = min(end, 1.0)
-            if sale == "triggered" and self.terms.sale_price == "barrier" and start >= 1 - 1e-12:
-                hs = 1.0
+                hs = min(end, self.trigger)
+            if sale == "triggered" and self.terms.sale_price == "barrier" and start >= self.trigger * (1 - 1e-12):
+                hs = self.trigger
             self.sell(t, p, hs / end if hs != end else 1.0)
         if self.call_open and t >= self.deadline:
             self.at_deadline(t, p, cure_uniform)

@@ -54,7 +54,7 @@ def absorb(values, by_slot, n_held, held, debt, amounts):  # type: ignore[no-unt
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def offset(total, debt, rules, amounts):  # type: ignore[no-untyped-def]
+def offset(total, ratio, debt, rules, amounts):  # type: ignore[no-untyped-def]
     """A stability pool burns debt against collateral; what it cannot burn goes to other borrowers with its collateral.
 
     Normal mode: below the minimum ratio. Recovery mode (the system is below its critical ratio): up to a ratio of 1
@@ -63,14 +63,14 @@ def offset(total, debt, rules, amounts):  # type: ignore[no-untyped-def]
 
     Parameters
     ----------
-    total : value of the collateral, > 0. debt : > 0.
+    total : value of the collateral, > 0. ratio : of it to the debt, as the rule sees it. debt : > 0.
 
     Returns
     -------
     taken : share of the collateral that leaves the account, 0: nothing happens. passed_on : share of it that the pool
         or other borrowers get; the rest goes to the caller.
     """
-    ratio, pool, system, minimum = total / debt, rules[POOL], rules[SYSTEM_RATIO], rules[MINIMUM_RATIO]
+    pool, system, minimum = rules[POOL], rules[SYSTEM_RATIO], rules[MINIMUM_RATIO]
     recovery = system < rules[CRITICAL_RATIO]
     taken, burned = 1.0, min(debt, pool)
     if recovery and ratio <= 1.0:

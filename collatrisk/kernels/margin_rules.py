@@ -164,7 +164,7 @@ def sell_lane(  # type: ignore[no-untyped-def]
         else:
             owed = 1.0
     elif not _hand_over(
-        k, t, impacts, by_slot, rules, switches, units, lane, state, n_held, held, owing, values, kept, amounts
+        k, t, factor, impacts, by_slot, rules, switches, units, lane, state, n_held, held, owing, values, kept, amounts
     ):
         return
     left = even = 0.0
@@ -192,7 +192,7 @@ def sell_lane(  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _hand_over(  # type: ignore[no-untyped-def]
-    k, t, impacts, by_slot, rules, switches, units, lane, state, n_held, held, owing, values, kept, amounts
+    k, t, factor, impacts, by_slot, rules, switches, units, lane, state, n_held, held, owing, values, kept, amounts
 ):
     """Give collateral and debt to the fund, or to the pool and the other borrowers; whether anything happened."""
     passed_on, taken, balance = 1.0, 1.0, 0.0
@@ -202,7 +202,9 @@ def _hand_over(  # type: ignore[no-untyped-def]
         total = 0.0
         for j in range(n_held):
             total += values[held[j]]
-        taken, passed_on = offset(total, owing, rules, amounts)
+        # A price that was set to the touch of the barrier counts as below it, whichever way it is rounded.
+        ratio = total / owing if factor == 1.0 else HEALTHY * total / owing
+        taken, passed_on = offset(total, ratio, owing, rules, amounts)
         if taken == 0.0:
             return False
     lane[CREDIT, k] += balance
