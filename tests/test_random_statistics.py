@@ -82,3 +82,34 @@ def test_the_two_normals_of_a_counter_are_independent():
     angle = np.arctan2(a, b) / (2 * math.pi) + 0.5
     assert stats.kstest(angle, "uniform").pvalue > 1e-5
     assert stats.kstest((a * a + b * b) / 2, "expon").pvalue > 1e-5
+
+
+@pytest.mark.parametrize("along", ["path", "step", "slot", "seed"])
+def test_birthday_spacings(along):
+    """Marsaglia (1985): among m birthdays in a year of n days, equal spacings are Poisson with mean m^3 / (4 n)."""
+    birthdays, days, years = 512, 2**24, 400
+    draw = {
+        "path": lambda year: uniforms(seed=5, first=year * birthdays, n=birthdays),
+        "step": lambda year: np.concatenate([uniforms(seed=6, first=year, step=k, n=1) for k in range(birthdays)]),
+        "slot": lambda year: np.concatenate([uniforms(seed=7, first=year, slot=k, n=1) for k in range(birthdays)]),
+        "seed": lambda year: np.concatenate([uniforms(seed=k, first=year, n=1) for k in range(birthdays)]),
+    }[along]
+    repeats = np.empty(years, dtype=int)
+    for year in range(years):
+        spacings = np.diff(np.sort((draw(year) * days).astype(int)), prepend=0)
+        repeats[year] = birthdays - np.unique(spacings).size
+    mean = birthdays**3 / (4 * days)
+    expected = years * stats.poisson.pmf(np.arange(7), mean)
+    expected[-1] = years * stats.poisson.sf(5, mean)
+    assert stats.chisquare(np.bincount(np.minimum(repeats, 6), minlength=7), expected).pvalue > 1e-5
+
+
+@pytest.mark.parametrize("lag", [1, 2, 3, 30])
+def test_no_serial_correlation_along_the_steps_of_a_path(lag):
+    steps, paths = 64, 20_000
+    z = np.empty((steps, paths))
+    for pair in range(steps // 2):
+        z[2 * pair : 2 * pair + 2] = normals(seed=11, pair=pair, n=paths)
+    for f in (lambda x: x, lambda x: (x * x - 1) / math.sqrt(2)):
+        products = f(z[:-lag]) * f(z[lag:])
+        assert abs(products.mean()) < SIGMAS / math.sqrt(products.size)
