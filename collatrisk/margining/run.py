@@ -14,7 +14,7 @@ from collatrisk.base.findings import Finding
 from collatrisk.base.keys import Purpose, stream_key
 from collatrisk.base.validation import Problems
 from collatrisk.collateral import Account, Loan, Terms, as_account, health_factor
-from collatrisk.execution import MICRO_BLOCK, iter_blocks
+from collatrisk.execution import iter_blocks
 from collatrisk.liquidation import rule_arrays
 from collatrisk.margining.gather import Gathered, gather
 from collatrisk.margining.outcomes import Outcomes
@@ -35,7 +35,7 @@ def run_margin(
     keep: Literal["summary", "paths"] = "summary",
     horizon_days: float | None = None,
     lowest_level: float = 0.95,
-    block_size: int = 4 * MICRO_BLOCK,
+    block_size: int | None = None,
     progress: Callable[[int, int], object] | None = None,
 ) -> Outcomes:
     """Margin calls, cures, liquidations and shortfalls of accounts on every path of a source.
@@ -51,7 +51,7 @@ def run_margin(
         always keep them: their intervals need them.
     horizon_days : days of the source's clock to run; None runs to the end of the paths.
     lowest_level : the lowest level of VaR and ES that a streamed run can answer, in (0, 1).
-    block_size : paths a block of work, a multiple of 1024. Results do not depend on it.
+    block_size : paths a block of work, a multiple of 1024; None chooses by their number. Results do not depend on it.
     progress : called as ``progress(paths_done, n_paths)``.
 
     Returns

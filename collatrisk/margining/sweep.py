@@ -31,7 +31,7 @@ def shortfall_probabilities(
     *,
     executor: Executor | None = None,
     horizon_days: float | None = None,
-    block_size: int = 4 * MICRO_BLOCK,
+    block_size: int | None = None,
     progress: Callable[[int, int], object] | None = None,
 ) -> list[Estimate]:
     """The probability of a shortfall of one account under each of several terms.

@@ -20,7 +20,7 @@ from collatrisk.simulation.source import PathBlock, PathSource
 FloatArray = NDArray[np.float64]
 _ACCOUNTS_AT_ONCE = 64
 _LARGEST_ROOT = 1e150  # a debt of almost nothing has a health factor whose square would overflow
-_CACHED_FLOATS = 1 << 18  # 2 MiB: a step of prices is read soon after it is written
+_CACHED_FLOATS = 1 << 20  # 8 MiB: what a worker writes and soon reads again stays in the last-level cache
 
 
 @dataclass(frozen=True, slots=True)

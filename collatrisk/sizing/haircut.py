@@ -39,7 +39,7 @@ def haircut(
     measure: str = "var",
     currency: str = "USD",
     executor: Executor | None = None,
-    block_size: int = 4096,
+    block_size: int | None = None,
     progress: Progress | None = None,
 ) -> Estimate:
     """The VaR or ES of the relative fall of collateral over the margin period of risk.
@@ -89,7 +89,7 @@ def haircuts(
     measure: str = "var",
     currency: str = "USD",
     executor: Executor | None = None,
-    block_size: int = 4096,
+    block_size: int | None = None,
     progress: Progress | None = None,
 ) -> list[Estimate]:
     """`haircut` of several assets or mixes from one pass over the paths, in their order."""

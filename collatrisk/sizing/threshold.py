@@ -52,7 +52,7 @@ def liquidation_threshold(
     asset: str | None = None,
     candidates: int = 60,
     executor: Executor | None = None,
-    block_size: int = 4096,
+    block_size: int | None = None,
     progress: Progress | None = None,
 ) -> Estimate:
     """The highest liquidation threshold at which a shortfall remains by the horizon with at most a given probability.
