@@ -78,18 +78,20 @@ def run_margin(
     held, rules, names = account_pairs(accounts, terms, spot)
     n_steps = steps_to_run(source, horizon_days, keep, lowest_level)
     matrices = positions(held, source.assets)
+    arrays = rule_arrays(held, rules, matrices.assets, source.clock)
     task = MarginTask(
         source=source,
         positions=matrices,
-        rules=rule_arrays(held, rules, matrices.assets, source.clock),
+        rules=arrays,
         correlation=slot_correlation(source, matrices),
+        settles=arrays.settles,
         n_steps=n_steps,
         bridge_key=stream_key(source.seed, Purpose.BRIDGE),
         cure_key=stream_key(source.seed, Purpose.CURE),
         keep_paths=keep == "paths" or source.overlap > 1,
     )
     blocks = iter_blocks(task, source.n_paths, size=block_size, executor=executor, on_done=progress)
-    gathered = gather(blocks, tail_size(source.n_paths, lowest_level), task.rules.settles)
+    gathered = gather(blocks, tail_size(source.n_paths, lowest_level), task.settles)
     return Outcomes(
         accounts=names,
         terms=tuple(rules),

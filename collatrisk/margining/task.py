@@ -55,6 +55,7 @@ class MarginTask:
     ----------
     source : where the paths come from. positions, rules : the accounts and their terms.
     correlation : of the slots but cash; None: no bridge.
+    settles : whether a rule can write debt off or hand collateral over.
     n_steps : steps to run. bridge_key, cure_key : keys of the streams. keep_paths : whether columns travel back.
     """
 
@@ -62,6 +63,7 @@ class MarginTask:
     positions: Positions
     rules: RuleArrays
     correlation: FloatArray | None
+    settles: bool
     n_steps: int
     bridge_key: np.uint64
     cure_key: np.uint64
@@ -76,7 +78,7 @@ class MarginTask:
     @property
     def metrics(self) -> tuple[str, ...]:
         """The quantities of a path: more where rules write debt off or hand collateral over."""
-        return metrics_of(self.rules.settles)
+        return metrics_of(self.settles)
 
     def __call__(self, first: int, last: int) -> BlockResult:
         """Run the paths `first` to `last` - 1: as many micro-blocks at a time as the caches hold."""
@@ -84,7 +86,7 @@ class MarginTask:
         from collatrisk.kernels.margin_sums import gather_tails, sum_block
 
         n_micro, n_metrics = -(-(last - first) // MICRO_BLOCK), len(self.metrics)
-        tail_rows = np.array([self.metrics.index(name) for name in tail_metrics_of(self.rules.settles)])
+        tail_rows = np.array([self.metrics.index(name) for name in tail_metrics_of(self.settles)])
         counts = np.zeros((self.n_rows, len(EVENTS), self.n_steps + 1), dtype=np.int64)
         sums = np.empty((n_micro, self.n_rows, n_metrics))
         squares = np.empty_like(sums)
