@@ -37,6 +37,11 @@ def warmup(on_step: Callable[[str, int, int], object] | None = None) -> Mapping[
 
 def _steps() -> dict[str, Step]:
     from collatrisk.collateral import Loan, Mix, Terms
+    from collatrisk.liquidation.bands import BandPosition, BandTerms
+    from collatrisk.liquidation.bands_run import run_bands
+    from collatrisk.liquidation.perpetual_accounts import PerpetualPositions
+    from collatrisk.liquidation.perpetual_exchange import ExchangeTerms
+    from collatrisk.liquidation.perpetual_run import run_perpetuals
     from collatrisk.margining import run_margin
     from collatrisk.risk import var_and_es
     from collatrisk.simulation import MarketModel, PathPlan
@@ -56,5 +61,9 @@ def _steps() -> dict[str, Step]:
         "thresholds": lambda: liquidation_threshold(plan, loan, terms, max_shortfall_probability=0.1),
         "mixes": lambda: compare_mixes(plan, [mix], ltv=[0.6], horizons=[1], terms=terms),
         "tails": lambda: var_and_es(noise, level=0.9),
+        "bands": lambda: run_bands(plan, BandPosition(1.0, 0.5), BandTerms(100, 0.006, 0.09, 0.06), asset="ETH"),
+        "perpetuals": lambda: run_perpetuals(
+            plan, PerpetualPositions(1.0, {"ETH": 1.0}), ExchangeTerms(((1.0, 0.01),))
+        ),
         "fits": lambda: fit_panel([0.01 * noise], Garch()),
     }

@@ -190,6 +190,14 @@ def test_hard_liquidation_shortfall_and_nobody_coming() -> None:
     assert [finding.code for finding in gap.findings] == ["no-liquidator"]
 
 
+def test_an_oracle_that_never_moves_or_hardly_moves_is_said_loudly() -> None:
+    loan = BandPosition(10, 20_000)
+    still = cr.run_bands(one_path(3000, 3000, 3000), loan, TERMS)[0]
+    assert [finding.code for finding in still.findings] == ["stale-price"]
+    slow = BandTerms(100, 0.006, 0.09, 0.06, oracle_days=30.0)
+    assert [finding.code for finding in cr.run_bands(one_path(3000, 2900), loan, slow)[0].findings] == ["slow-oracle"]
+
+
 def test_results_depend_on_neither_workers_nor_blocks_and_travel() -> None:
     rng = np.random.default_rng(2)
     walk = 3000 * np.exp(np.cumsum(rng.normal(0, 0.03, (2500, 20)), axis=1))

@@ -195,6 +195,11 @@ def test_results_depend_on_neither_workers_nor_blocks_and_travel() -> None:
     assert "perpetual" in one._repr_html_()
 
 
+def test_a_mark_price_that_never_moves_is_said_loudly() -> None:
+    out = cr.run_perpetuals(one_path(100, 100), P(500.0, {"A": 1.0}, {"A": 100.0}), ExchangeTerms(((math.inf, 0.01),)))
+    assert [finding.code for finding in out.findings] == ["stale-price"]
+
+
 @pytest.mark.parametrize(
     ("action", "message"),
     [

@@ -144,6 +144,11 @@ def test_units_that_nobody_buys_are_a_finding() -> None:
     assert out.probability("left").value == 1.0
 
 
+def test_a_price_that_never_moves_is_said_loudly() -> None:
+    source = cr.PricePaths.from_array(np.full((2, 3, 1), 50.0), ["A"], "24/7")
+    assert [finding.code for finding in cr.run_sale(source, 1.0, PriceImpact(0.0)).findings] == ["stale-price"]
+
+
 def test_bad_questions_are_refused() -> None:
     source = random_walks(10)
     with pytest.raises(InputError, match=r"3 problems(?s:.*)asset = 'B'(?s:.*)units = -1(?s:.*)start_days = 9"):

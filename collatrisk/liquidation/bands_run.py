@@ -16,6 +16,7 @@ from collatrisk.base.validation import Problems
 from collatrisk.execution import MICRO_BLOCK, iter_blocks
 from collatrisk.liquidation.bands import BandPosition, BandTerms
 from collatrisk.liquidation.path_columns import PathColumns
+from collatrisk.liquidation.stale import stale_findings
 from collatrisk.simulation.source import PathSource, check_source
 
 FloatArray = NDArray[np.float64]
@@ -144,6 +145,7 @@ def run_bands(
     spot = float(source.spot[column])
     base = spot if base_price is None else float(base_price)
     names = _names(held)
+    stale = (*stale_findings(source, [source.assets[column]]), *_slow_oracle(source, terms))
     columns, bands, states = {}, {}, {}
     for name, position in zip(names, held, strict=True):
         bands[name] = position.placed(terms, base, spot)
@@ -152,7 +154,7 @@ def run_bands(
         parts = list(iter_blocks(task, source.n_paths, size=block_size, executor=executor, on_done=progress))
         amounts = np.concatenate([part[0] for part in parts])
         by_metric = {metric: np.ascontiguousarray(amounts[:, i]) for i, metric in enumerate(UNITS)}
-        found = _findings(name, by_metric)
+        found = (*stale, *_findings(name, by_metric))
         columns[name] = PathColumns(name, by_metric, UNITS, source.overlap, source.seed, found)
         if keep_states:
             kept = np.concatenate([part[1] for part in parts])
@@ -189,6 +191,14 @@ def _names(positions: Sequence[BandPosition]) -> list[str]:
     """A name for each that occurs once."""
     names = [position.name or f"position {i}" for i, position in enumerate(positions)]
     return [name if names.count(name) == 1 else f"{name} #{i}" for i, name in enumerate(names)]
+
+
+def _slow_oracle(source: PathSource, terms: BandTerms) -> tuple[Finding, ...]:
+    """An average that is longer than the paths hardly follows them."""
+    if terms.oracle_days <= source.clock.days(source.n_steps):
+        return ()
+    text = f"the oracle averages over {terms.oracle_days:g} days, longer than the paths: it hardly follows the price"
+    return (Finding("slow-oracle", "warning", "oracle_days", f"{text}; give minutes as days, 0.007 for ten"),)
 
 
 def _findings(name: str, columns: Mapping[str, FloatArray]) -> tuple[Finding, ...]:

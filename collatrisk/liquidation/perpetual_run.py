@@ -16,6 +16,7 @@ from collatrisk.execution import MICRO_BLOCK, iter_blocks
 from collatrisk.liquidation.perpetual_accounts import PerpetualPositions, PositionArrays, position_arrays
 from collatrisk.liquidation.perpetual_outcomes import UNITS, PerpetualOutcomes, PerpetualStates
 from collatrisk.liquidation.perpetual_terms import PerpetualTerms
+from collatrisk.liquidation.stale import stale_findings
 from collatrisk.simulation.source import PathSource, check_source
 
 FloatArray = NDArray[np.float64]
@@ -82,7 +83,7 @@ def run_perpetuals(
         units=UNITS,
         overlap=source.overlap,
         seed=source.seed,
-        findings=_findings(columns),
+        findings=(*stale_findings(source, arrays.markets), *_findings(columns)),
         accounts=arrays.names,
         markets=arrays.markets,
         event_rows=None if keep == "summary" else np.concatenate([part.log for part in parts]),

@@ -15,6 +15,7 @@ from collatrisk.execution import MICRO_BLOCK, iter_blocks
 from collatrisk.liquidation.path_columns import PathColumns
 from collatrisk.liquidation.selling.fill import CALM, MarketState, SalesVenue
 from collatrisk.liquidation.selling.splitting import Splitting, sell_over
+from collatrisk.liquidation.stale import stale_findings
 from collatrisk.simulation.source import PathSource, check_source
 
 FloatArray = NDArray[np.float64]
@@ -66,7 +67,7 @@ def run_sale(
     parts = list(iter_blocks(task, source.n_paths, size=block_size, executor=executor, on_done=progress))
     columns = dict(zip(_METRICS, np.concatenate(parts, axis=1), strict=True))
     words = dict(zip(_METRICS, ("currency", "currency", "currency", "units", "days"), strict=True))
-    found = _findings(columns["left"], float(units))
+    found = (*stale_findings(source, [source.assets[column]]), *_findings(columns["left"], float(units)))
     return PathColumns("sale", columns, words, source.overlap, source.seed, found)
 
 
