@@ -120,6 +120,12 @@ if TYPE_CHECKING:
         log_returns as log_returns,
         simple_returns as simple_returns,
     )
+    from collatrisk.pricing import (
+        BlackGreeks as BlackGreeks,
+        black_greeks as black_greeks,
+        black_price as black_price,
+        implied_volatility as implied_volatility,
+    )
     from collatrisk.report import (
         write_report as write_report,
     )
@@ -221,6 +227,12 @@ _HOME: dict[str, tuple[str, ...]] = {
         "load_prices",
         "log_returns",
         "simple_returns",
+    ),
+    "pricing": (
+        "BlackGreeks",
+        "black_greeks",
+        "black_price",
+        "implied_volatility",
     ),
     "risk": (
         "Estimate",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtr
+
+from collatrisk.pricing.black import black_price
 
 
 def black76(
@@ -17,10 +18,5 @@ def black76(
     forward, strike : > 0. volatility : a year, >= 0. years : >= 0. call : booleans. All broadcast. Without time or
         volatility the value is the intrinsic one.
     """
-    f, k, sigma, tau = (np.asarray(x, dtype=np.float64) for x in (forward, strike, volatility, years))
-    sign = np.where(np.asarray(call), 1.0, -1.0)
-    spread = sigma * np.sqrt(tau)
-    safe = np.where(spread > 0.0, spread, 1.0)
-    d1 = np.log(f / k) / safe + 0.5 * safe
-    value = sign * (f * ndtr(sign * d1) - k * ndtr(sign * (d1 - safe)))
-    return np.asarray(np.where(spread > 0.0, value, np.maximum(sign * (f - k), 0.0)))
+    kind = np.where(np.asarray(call), "call", "put")
+    return np.asarray(black_price(forward, strike, volatility, years, kind=kind))
