@@ -124,6 +124,13 @@ def test_the_law_of_a_sample():
         assert abs(float(law.ppf(level)) - truth) < 4.0 * error
 
 
+@pytest.mark.parametrize("p", [0.001, 0.01, 0.1, 0.25])
+def test_the_mean_beyond_a_quantile(p):
+    law = fit_tails(student()).law
+    u = p * (np.arange(1_000_000) + 0.5) / 1_000_000
+    assert law.tail_mean(p) == pytest.approx(law.ppf(u).mean(), rel=2e-3)
+
+
 def test_knots_are_harrell_davis_quantiles():
     values = student(500)
     fit = fit_tails(values, GpdTails(0.1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +16,7 @@ from collatrisk.simulation.peg_inputs import peg_inputs, stepping_order
 from collatrisk.simulation.peg_marginal import PegMarginal
 from collatrisk.simulation.score_inputs import score_inputs
 from collatrisk.simulation.step_inputs import Drift, step_inputs
+from collatrisk.volatility.tail_law import HistoricalLaw
 
 if TYPE_CHECKING:
     from collatrisk.kernels.paths import PathInputs
@@ -35,6 +37,9 @@ def path_inputs(model: MarketModel, clock: Clock, seed: int, drift: Drift) -> Pa
     # A peg's row of laws and recursions holds its noise while pegged; the kernel of the pegs does the rest.
     pegs = {one.asset for one in marginals if isinstance(one, PegMarginal)}
     plain = [one.noise() if isinstance(one, PegMarginal) else one for one in marginals]
+    if model.dependence.rows is not None:
+        # What is drawn are innovations already, a peg's noise too: no law stands between.
+        plain = [replace(one, innovations=one.innovations or HistoricalLaw(0.5)) for one in plain]
     dependence = model.dependence if assets == model.assets else model.dependence.select(assets)
     return PathInputs(
         spot=np.array(model.spot[order]),

@@ -147,6 +147,26 @@ class TailLaw:
         edge = float(self._score(np.zeros(1))[0])
         return self._centre_moment(2, edge) + _tail_moment(self.lower, -self.knots[0], 2)
 
+    def tail_mean(self, p: float) -> float:
+        """E[Z | Z <= q] with q the p-quantile: minus the expected shortfall of a unit-variance return; -inf for xi >= 1.
+
+        Parameters
+        ----------
+        p : probability in (0, 1/2).
+        """
+        problems = Problems("TailLaw.tail_mean")
+        problems.number("p", p, low=0, high=0.5, open_low=True, open_high=True, remedy="0.01 for the worst 1 %")
+        problems.raise_if_any()
+        xi, scale = self.lower.xi, self.lower.scale
+        if xi >= 1.0:
+            return -math.inf
+        edge = min(p, self.lower.share)
+        over = self.knots[0] - float(self.ppf(edge))
+        total = edge * (self.knots[0] - over - (scale + xi * over) / (1.0 - xi))
+        if p > edge:
+            total += self._centre_moment(1, float(special.ndtri(p)))
+        return total / p
+
     def moved(self, centre: float, spread: float) -> TailLaw:
         """The law of (Z - centre) / spread."""
         return TailLaw(
