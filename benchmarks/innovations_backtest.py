@@ -1,7 +1,7 @@
 """One-step VaR and ES out of sample, by the law of the innovations alone: the volatility model is the same.
 
-``python benchmarks/innovations_backtest.py closes.csv BTC ETH --window 1000`` prints a Markdown table. The file has dates
-in its first column and one column of prices an asset.
+``python benchmarks/innovations_backtest.py closes.csv BTC ETH --window 1000`` prints a Markdown table. The file has
+dates in its first column and one column of prices an asset.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What the season of the week is worth on intraday prices, out of sample.
 
-``python benchmarks/intraday_season.py hours.csv.gz BTC ETH`` prints a Markdown table; give ``--steps 1440 --price mid`` and
-no asset for a file of minutes with one price column. The season and the volatility are fitted on the first two thirds and
-run over the last third with fixed parameters.
+``python benchmarks/intraday_season.py hours.csv.gz BTC ETH`` prints a Markdown table; give ``--steps 1440 --price mid``
+and no asset for a file of minutes with one price column. The season and the volatility are fitted on the first two
+thirds and run over the last third with fixed parameters.
 """
 
 from __future__ import annotations
@@ -61,13 +61,14 @@ def compared(name: str, returns: pd.Series, steps: int) -> str:
     }
     gain = own.loglikelihood - season.log_scale - plain.loglikelihood
     quarter = ahead.index.hour // 6
+    alike = [f"{fit_p(values, steps):.1e}" for values in (ahead, left)]
+    lags = [f"{_acf(ahead, values, steps):.3f} ({_acf(ahead, values, 7 * steps):.3f})" for values in h.values()]
     lines = [
-        f"| {name} | log-likelihood, fitted part ({known.size} steps) | {plain.loglikelihood:.0f} | +{gain:.0f} | |",
-        f"| {name} | persistence; nu | {plain.persistence:.4f}; {plain.nu:.2f} | {own.persistence:.4f}; {own.nu:.2f} | |",
-        f"| {name} | p-value that all bins are alike, last third | {fit_p(ahead, steps):.1e} | {fit_p(left, steps):.1e} | |",
-        f"| {name} | autocorrelation of abs(z), lag a day (a week), last third | "
-        + " | ".join(f"{_acf(ahead, h[key], steps):.3f} ({_acf(ahead, h[key], 7 * steps):.3f})" for key in h)
-        + " | |",
+        f"| {name} | log-likelihood, {known.size} fitted steps | {plain.loglikelihood:.0f} | +{gain:.0f} | |",
+        f"| {name} | persistence | {plain.persistence:.4f} | {own.persistence:.4f} | |",
+        f"| {name} | nu | {plain.nu:.2f} | {own.nu:.2f} | |",
+        f"| {name} | p-value that all bins are alike, last third | {' | '.join(alike)} | |",
+        f"| {name} | autocorrelation of abs(z), lag a day (a week), last third | {' | '.join(lags)} | |",
     ]
     for what, found in scores.items():
         p = diebold_mariano(found["with"], found["without"])[1]

@@ -1,8 +1,8 @@
 """Models that see a realised measure beside those that see closes, out of sample.
 
-``python benchmarks/realized_measures.py --ohlc bars.csv.gz --hourly hours.csv.gz BTC ETH`` prints a Markdown table. The
-bars are long: columns date, asset, open, high, low, close; their measure is Garman-Klass's. The hours are wide: dates in
-the first column, one column of closes an asset; the measure of a day is the sum of its squared hourly returns.
+``python benchmarks/realized_measures.py --ohlc bars.csv.gz --hourly hours.csv.gz BTC ETH`` prints a Markdown table.
+The bars are long: columns date, asset, open, high, low, close; their measure is Garman-Klass's. The hours are wide:
+dates in the first column, one column of closes an asset; the measure of a day is the sum of its squared hourly returns.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def days_of_hours(paths: list[Path], asset: str) -> tuple[pd.Series, pd.Series]:
 
 
 def compared(label: str, returns: pd.Series, measure: pd.Series, window: int, every: int) -> str:
-    """The rows of one series: mean scores, in brackets the p-values of Diebold-Mariano against the best and of the MCS."""
+    """The rows of one series: mean scores, in brackets the p-values of Diebold-Mariano and of the confidence set."""
     options = {"window": window, "refit_every": every, "level": 0.99, "measure": measure}
     found = cr.select_volatility(returns, CANDIDATES, proxy=measure, **options)
     realised = (returns.iloc[window:] ** 2).to_numpy()

@@ -25,8 +25,8 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--replications", type=int, default=400)
     count = parser.parse_args(arguments).replications
-    sys.stdout.write("| law | n | exceedances | bias of the 99 % | 99 % covered | bias of the 99.9 % | 99.9 % covered |\n")
-    sys.stdout.write("|---|---|---|---|---|---|---|\n")
+    head = ("law", "n", "exceedances", "bias of the 99 %", "covered", "bias of the 99.9 %", "covered")
+    sys.stdout.write("| " + " | ".join(head) + " |\n" + "|---" * len(head) + "|\n")
     for name, (quantile, draw, _) in LAWS.items():
         for n in (1000, 2000):
             rng = np.random.default_rng(7)

@@ -259,3 +259,42 @@ def test_what_does_not_go_together_is_refused(filtered):
     with pytest.raises(InputError, match="missing"):
         law_from_dict({"kind": "historical"})
     assert law_from_dict(HistoricalLaw(0.6).to_dict()) == HistoricalLaw(0.6)
+
+
+def test_a_forecast_made_elsewhere_is_where_the_paths_start(tailed):
+    model = replace(tailed, marginals=(tailed.marginals[0], replace(tailed.marginals[1], season=SEASON)))
+    wanted = {"BTC": 0.051, "ETH": 0.02}
+    moved = model.with_next_volatility(wanted)
+    block = PathPlan(moved, n_paths=10, horizon_days=2, seed=1).read(0, 10)
+    nu = moved.dependence.nu
+    mixing = block.step_variance[0, 0] / 0.051**2
+    assert block.step_variance[0, 1] == pytest.approx(0.02**2 * mixing)
+    assert np.all(mixing >= (nu - 2.0) / nu * 0.1)
+    assert moved.marginals[0].next_variance == pytest.approx(0.051**2)
+    assert moved.marginals[0].params == model.marginals[0].params
+    assert moved.provenance["state"].endswith("BTC 0.051, ETH 0.02")
+    assert model.with_next_volatility({"ETH": 0.02}).marginals[0] == model.marginals[0]
+    flat_model = market(flat("A"))
+    assert flat_model.with_next_volatility({"A": 0.1}).marginals[0].next_variance == pytest.approx(0.01)
+    for bad, what in (({"SOL": 0.1}, "SOL"), ({"BTC": -1.0}, "above"), ({"BTC": 1e-6}, "cannot be"), ({}, "must map")):
+        with pytest.raises(InputError, match=what):
+            model.with_next_volatility(bad)
+
+
+def test_rows_serve_a_peg_too():
+    rng = np.random.default_rng(6)
+    drift = np.zeros(1201)
+    for t in range(1200):
+        drift[t + 1] = 0.7 * drift[t] + 0.001 * rng.standard_t(5)
+    prices = PRICES.assign(USDC=np.exp(drift))
+    specs = {"USDC": cr.Peg(), "*": Garch(dist="normal")}
+    model = fit_market(prices, volatility=specs, dependence=FilteredHistorical())
+    assert model.dependence.rows.shape == (1200, 3)
+    copula = fit_market(prices, volatility=specs)
+    spreads = []
+    for one in (model, copula):
+        ends = PathPlan(one, n_paths=5000, horizon_days=20, seed=1).read(0, 5000).prices[-1, 2]
+        spreads.append(np.ptp(np.quantile(np.log(ends), [0.25, 0.75])))
+    assert spreads[0] == pytest.approx(spreads[1], rel=0.15)
+    with pytest.raises(InputError, match="peg"):
+        model.with_next_volatility({"USDC": 0.01})

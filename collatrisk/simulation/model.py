@@ -120,6 +120,23 @@ class MarketModel:
         problems.raise_if_any()
         return replace(self, spot=np.array(prices))
 
+    def with_next_volatility(self, volatility: Mapping[str, float]) -> MarketModel:
+        """The same models, started where the sd of the next step is the one given: a forecast made elsewhere.
+
+        Parameters
+        ----------
+        volatility : asset -> sd of its next log return, decimals a step, such as ``fit.next_variance ** 0.5`` of a
+            `RealizedFit`; assets that it does not name keep their state. The parameters and the long-run level stay,
+            and the difference fades with the half-life of each model. With a season it is that of the next step's hour.
+
+        Raises
+        ------
+        InputError : an unknown asset, a peg, or a variance at which no state of the model can start.
+        """
+        from collatrisk.simulation.started import with_next_volatility
+
+        return with_next_volatility(self, volatility)
+
     def with_correlation_stress(self, rho: float, weight: float) -> MarketModel:
         """The same market with tighter correlation: R* = (1 - weight) R + weight E, every pair of E correlated by rho.
 

@@ -148,7 +148,7 @@ class TailLaw:
         return self._centre_moment(2, edge) + _tail_moment(self.lower, -self.knots[0], 2)
 
     def tail_mean(self, p: float) -> float:
-        """E[Z | Z <= q] with q the p-quantile: minus the expected shortfall of a unit-variance return; -inf for xi >= 1.
+        """E[Z | Z <= q], q the p-quantile: minus the expected shortfall of a unit-variance return; -inf for xi >= 1.
 
         Parameters
         ----------
