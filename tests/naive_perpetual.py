@@ -135,6 +135,12 @@ class Book:
         self.out["fund_paid"] += paid
         self.out["uncovered"] += reward - paid
 
+    def open_or_short(self, i, prices) -> bool:
+        """Whether a negative equity is more than the rounding of closed positions."""
+        account = self.accounts[i]
+        scale = abs(account.margin) + sum(abs(size) * self.first[m] for m, size in account.sizes.items())
+        return self.equity(i, prices) < -1e-9 * scale
+
     def money(self, m, delta, fill, price) -> float:
         return -delta * fill + self.impact(m, delta, price) - self.terms.market(m).closing_fee * abs(delta) * price
 
@@ -186,7 +192,9 @@ class Book:
 
     def finish(self, prices) -> dict[str, float]:
         ends = [self.profit_part(i, prices) for i in range(len(self.accounts))]
-        owed = sum(max(-self.equity(i, prices), 0.0) for i in range(len(self.accounts)))
+        owed = sum(
+            max(-self.equity(i, prices), 0.0) for i in range(len(self.accounts)) if self.open_or_short(i, prices)
+        )
         outside = self.outside - sum(s[m] * prices[m] for s in self.size for m in self.names) - self.start_outside
         rest = {"owed": owed, "traders_profit": sum(ends) - sum(self.start), "outside_profit": outside}
         return {**self.out, "fund_left": self.fund, **rest}

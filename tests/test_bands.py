@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import pickle
 from concurrent.futures import ThreadPoolExecutor
@@ -155,6 +156,23 @@ def test_a_slow_fall_sells_at_geometric_means_and_a_slow_rise_buys_back() -> Non
     assert errors[2][1] < 1e-4
 
 
+def test_substeps_are_finer_steps_on_a_line() -> None:
+    coarse = [3000.0, 2700.0, 2500.0, 2650.0, 2400.0]
+    fine = [coarse[0]]
+    for start, end in itertools.pairwise(coarse):
+        fine += [start * (end / start) ** (k / 6) for k in range(1, 7)]
+    slow = BandTerms(100, 0.006, 0.09, 1e-6, oracle_days=0.1)
+    loan = BandPosition(10, 22_000, 8)
+    hours = cr.PricePaths.from_array(np.array(fine)[None, :, None], ["ETH"], cr.Clock("24/7", 6))
+    one = cr.run_bands(one_path(*coarse), loan, slow, substeps=6)[0].to_frame().iloc[0]
+    two = cr.run_bands(hours, loan, slow)[0].to_frame().iloc[0]
+    assert two["liquidated"] == 0.0  # health is looked at once a step only
+    for metric in set(UNITS) - {"min_health"}:
+        assert one[metric] == pytest.approx(two[metric], rel=1e-9), metric
+    whole = cr.run_bands(one_path(*coarse), loan, slow)[0].to_frame().iloc[0]
+    assert one["soft_loss"] < whole["soft_loss"]
+
+
 def test_coarse_steps_lose_more_and_fees_give_back() -> None:
     rng = np.random.default_rng(2)
     fine = 3000 * np.exp(np.cumsum(rng.normal(0, 0.01, (400, 96)), axis=1))
@@ -224,7 +242,7 @@ def test_results_depend_on_neither_workers_nor_blocks_and_travel() -> None:
         (lambda: BandTerms(100, 0.0, 0.05, 0.06), "at least liquidation_discount"),
         (lambda: BandPosition(0.0, -1.0, 3), "3 problems"),
         (lambda: cr.run_bands(one_path(3000, 3000), BandPosition(10, 28_000), TERMS), "borrow .* at most"),
-        (lambda: cr.run_bands(one_path(3000, 3000), [], "crvusd", base_price=0.0), "3 problems"),
+        (lambda: cr.run_bands(one_path(3000, 3000), [], "crvusd", base_price=0.0, substeps=0), "4 problems"),
         (lambda: cr.run_bands(one_path(3000, 3000), BandPosition(10, 20_000), TERMS, asset="BTC"), "asset = 'BTC'"),
         (lambda: cr.run_bands(one_path(3000, 3000), BandPosition(10, 20_000), TERMS)["a"], "position = 'a'"),
     ],

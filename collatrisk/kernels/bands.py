@@ -39,13 +39,19 @@ def trade_band(x, y, a, fee, oracle, up, price):  # type: ignore[no-untyped-def]
     """
     if x <= 0.0 and y <= 0.0:
         return x, y, 0.0
+    low = price * (1.0 - fee)
+    high = price / (1.0 - fee)
+    # A band of one side only stands at its end, and mostly nobody trades with it.
+    down = up * (a - 1.0) / a
+    if x <= 0.0 and oracle * oracle * oracle >= low * up * up:
+        return x, y, 0.0
+    if y <= 0.0 and oracle * oracle * oracle <= high * down * down:
+        return x, y, 0.0
     y0 = band_scale(x, y, a, oracle, up)
     f = a * y0 * oracle * oracle / up
     g = (a - 1.0) * y0 * up / oracle
     invariant = (f + x) * (g + y)
     at = (f + x) / (g + y)
-    low = price * (1.0 - fee)
-    high = price / (1.0 - fee)
     if at < low and y > 0.0:
         # Arbitrage buys collateral: stablecoins come in.
         rest = math.sqrt(invariant / low) - g
@@ -71,11 +77,15 @@ def all_down_or_up(x, y, a, oracle, up, to_collateral):  # type: ignore[no-untyp
     if x <= 0.0 and y <= 0.0:
         return 0.0
     down = up * (a - 1.0) / a
+    middle = math.sqrt(up * down)
+    if oracle >= up and x <= 0.0:
+        return y if to_collateral else y * middle
+    if oracle <= down and y <= 0.0:
+        return x / middle if to_collateral else x
     y0 = band_scale(x, y, a, oracle, up)
     f = a * y0 * oracle * oracle / up
     g = (a - 1.0) * y0 * up / oracle
     invariant = (f + x) * (g + y)
-    middle = math.sqrt(up * down)
     if oracle >= up:
         held = max(invariant / f - g, 0.0)
         return held if to_collateral else held * middle
@@ -90,24 +100,24 @@ def all_down_or_up(x, y, a, oracle, up, to_collateral):  # type: ignore[no-untyp
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def totals(x, y, a, oracle, base, first, to_collateral):  # type: ignore[no-untyped-def]
+def totals(x, y, a, oracle, ups, to_collateral):  # type: ignore[no-untyped-def]
     """`all_down_or_up` of all bands together."""
     total = 0.0
-    ratio = (a - 1.0) / a
     for n in range(x.size):
-        total += all_down_or_up(x[n], y[n], a, oracle, base * ratio ** (first + n), to_collateral)
+        total += all_down_or_up(x[n], y[n], a, oracle, ups[n], to_collateral)
     return total
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def band_block(  # type: ignore[no-untyped-def]
-    prices, column, n_steps, step_days, collateral, debt, first, n_bands, rules, amounts, states
+    prices, column, n_steps, step_days, substeps, collateral, debt, first, n_bands, rules, amounts, states
 ):
     """Run one position over a block of paths.
 
     Parameters
     ----------
     prices : float64 (n_steps + 1, n_assets, n_paths). column : the collateral. step_days : days a step.
+    substeps : int64 >= 1, trades within a step, at prices on the geometric line between its ends.
     collateral, debt : units, currency. first, n_bands : int64, the highest band and how many.
     rules : float64 (N_RULES,). amounts : float64 (n_paths, N_AMOUNTS), written.
     states : float64 (n_paths, n_steps + 1, 4): oracle, stablecoins, collateral, health; written unless its first axis
@@ -117,6 +127,9 @@ def band_block(  # type: ignore[no-untyped-def]
     ratio = (a - 1.0) / a
     x = np.empty(n_bands)
     y = np.empty(n_bands)
+    ups = np.empty(n_bands)
+    for n in range(n_bands):
+        ups[n] = rules[BASE] * ratio ** (first + n)
     for p in range(prices.shape[2]):
         out = amounts[p]
         out[:] = 0.0
@@ -134,22 +147,23 @@ def band_block(  # type: ignore[no-untyped-def]
             price = prices[t, column, p]
             if t > 0 and open_:
                 owed *= rules[GROWTH]
-                oracle = price + (oracle - price) * rules[MEMORY]
-                before = sum_x + sum_y * price
-                sum_x = 0.0
-                sum_y = 0.0
-                for n in range(n_bands):
-                    up = rules[BASE] * ratio ** (first + n)
-                    x[n], y[n], paid = trade_band(x[n], y[n], a, rules[FEE], oracle, up, price)
-                    out[FEES] += paid
-                    sum_x += x[n]
-                    sum_y += y[n]
-                out[SOFT_LOSS] += before - (sum_x + sum_y * price)
+                start = prices[t - 1, column, p]
+                for k in range(1, substeps + 1):
+                    now = price if k == substeps else start * (price / start) ** (k / substeps)
+                    oracle = now + (oracle - now) * rules[MEMORY]
+                    before = sum_x + sum_y * now
+                    sum_x = 0.0
+                    sum_y = 0.0
+                    for n in range(n_bands):
+                        x[n], y[n], paid = trade_band(x[n], y[n], a, rules[FEE], oracle, ups[n], now)
+                        out[FEES] += paid
+                        sum_x += x[n]
+                        sum_y += y[n]
+                    out[SOFT_LOSS] += before - (sum_x + sum_y * now)
             if not open_:
                 continue
-            worth = totals(x, y, a, oracle, rules[BASE], first, False)
-            top = rules[BASE] * ratio**first
-            extra = max(oracle - top, 0.0) * sum_y if sum_x == 0.0 else 0.0
+            worth = totals(x, y, a, oracle, ups, False)
+            extra = max(oracle - ups[0], 0.0) * sum_y if sum_x == 0.0 else 0.0
             health = (worth * (1.0 - rules[DISCOUNT]) + extra) / owed - 1.0
             out[LOWEST] = min(out[LOWEST], health)
             if states.shape[0] > 0:
@@ -160,7 +174,7 @@ def band_block(  # type: ignore[no-untyped-def]
                 out[LIQUIDATED] = 1.0
                 out[DAYS] = t * step_days
                 out[LIQUIDATOR] = value - owed
-        back = totals(x, y, a, oracle, rules[BASE], first, True)
+        back = totals(x, y, a, oracle, ups, True)
         out[LOSS_SHARE] = 1.0 - back / collateral
         out[DEBT] = owed if open_ else 0.0
         out[COLLATERAL] = sum_y if open_ else 0.0

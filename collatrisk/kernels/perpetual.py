@@ -43,6 +43,7 @@ from collatrisk.kernels.perpetual_rules import (
 )
 
 _MOST_ROUNDS = 64
+_ROUNDING = 1e-9
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -53,10 +54,10 @@ def assess(a, quote, size, entry, worth, prices, skew, markets, tiers, rules, re
     total = 0.0
     reward = 0.0
     for m in range(prices.size):
-        required[m] = requirement(size[a, m], prices[m], entry[a, m], markets[m], tiers[m])
+        required[m] = requirement(size[a, m], prices[m], entry[a, m], markets, tiers, m)
         if size[a, m] != 0.0:
             equity += size[a, m] * prices[m]
-            charge += closing_charge(size[a, m], prices[m], entry[a, m], skew[m], markets[m])
+            charge += closing_charge(size[a, m], prices[m], entry[a, m], skew[m], markets, m)
             total += required[m]
             reward += markets[m, REWARD] * abs(size[a, m]) * prices[m]
     asked = max(total, rules[LEAST]) if total > 0.0 else 0.0
@@ -126,7 +127,7 @@ def liquidate(  # type: ignore[no-untyped-def]
         bankrupt = bankruptcy_price(held, prices[m], equity, required[m] / total)
         limit = np.nan
         side = 0 if delta < 0.0 else 1
-        price = fill_price(prices[m], delta, closed[m, side], skew[m], markets[m])
+        price = fill_price(prices[m], delta, closed[m, side], skew[m], markets, m)
         if rules[SPREAD] >= 0.0:
             limit = limit_price(held, prices[m], equity, asked, required[m], rules)
             if (price - limit) * held < -TINY * prices[m] * abs(held):
@@ -152,17 +153,17 @@ def liquidate(  # type: ignore[no-untyped-def]
                     )
                 blocked[m] = True
                 continue
-        cost = closing_cost(delta, prices[m], skew[m], markets[m])
+        cost = closing_cost(delta, prices[m], skew[m], markets, m)
         if delta * (bankrupt - price) - cost < -fund and rules[RANKING] > 0.0:
             delta, count = deleverage(
                 path, step, a, m, delta, bankrupt, quote, size, entry, worth, prices, rules, used, amounts, log, count
             )
             if abs(delta) <= TINY * abs(held):
                 continue
-            price = fill_price(prices[m], delta, closed[m, side], skew[m], markets[m])
+            price = fill_price(prices[m], delta, closed[m, side], skew[m], markets, m)
         whole = abs(size[a, m] + delta) <= TINY * abs(held)
         fund, change = trade(
-            a, m, delta, price, bankrupt, quote, size, skew, outside, prices, markets[m], rules, fund, amounts
+            a, m, delta, price, bankrupt, quote, size, skew, outside, prices, markets, rules, fund, amounts
         )
         if whole:
             size[a, m] = 0.0
@@ -246,6 +247,7 @@ def perpetual_block(  # type: ignore[no-untyped-def]
     quote = np.empty(n_accounts)
     size = np.empty((n_accounts, n_markets))
     worth = np.empty(n_accounts)
+    scale = np.empty(n_accounts)
     now = np.empty(n_markets)
     skew = np.empty(n_markets)
     outside = np.empty(1)
@@ -267,10 +269,12 @@ def perpetual_block(  # type: ignore[no-untyped-def]
         start = 0.0
         for a in range(n_accounts):
             quote[a] = cash[a]
+            scale[a] = abs(cash[a])
             start += cash[a]
             for m in range(n_markets):
                 size[a, m] = sizes[a, m]
                 quote[a] -= sizes[a, m] * entries[a, m]
+                scale[a] += abs(sizes[a, m]) * prices[0, columns[m], p]
                 start += sizes[a, m] * (prices[0, columns[m], p] - entries[a, m])
         for t in range(n_steps + 1):
             for m in range(n_markets):
@@ -346,7 +350,10 @@ def perpetual_block(  # type: ignore[no-untyped-def]
                 equity += size[a, m] * now[m]
                 net += sizes[a, m] * prices[0, columns[m], p] - size[a, m] * now[m]
             end += equity
-            out[OWED] += max(-(equity + worth[a]), 0.0)
+            # A position closed at its bankruptcy price leaves the rounding of what it was worth.
+            owed = -(equity + worth[a])
+            if owed > _ROUNDING * scale[a]:
+                out[OWED] += owed
         out[FUND_LEFT] = fund
         out[TRADERS] = end - start
         out[OUTSIDE] = net

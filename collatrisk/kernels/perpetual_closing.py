@@ -129,17 +129,17 @@ def deleverage(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def closing_cost(delta, mark, skew, market):  # type: ignore[no-untyped-def]
+def closing_cost(delta, mark, skew, markets, m):  # type: ignore[no-untyped-def]
     """Fees of closing ``delta`` less what moving the imbalance brings."""
-    impact = imbalance_impact(skew * mark, (skew + delta) * mark, market)
-    return market[CLOSING_FEE] * abs(delta) * mark - impact
+    impact = imbalance_impact(skew * mark, (skew + delta) * mark, markets, m)
+    return markets[m, CLOSING_FEE] * abs(delta) * mark - impact
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def trade(a, m, delta, price, bankrupt, quote, size, skew, outside, prices, market, rules, fund, amounts):  # type: ignore[no-untyped-def]
+def trade(a, m, delta, price, bankrupt, quote, size, skew, outside, prices, markets, rules, fund, amounts):  # type: ignore[no-untyped-def]
     """Close ``delta`` in the market at `price`; the fund takes its fee or pays the loss. Returns fund, change."""
     value = abs(delta) * prices[m]
-    cost = closing_cost(delta, prices[m], skew[m], market)
+    cost = closing_cost(delta, prices[m], skew[m], markets, m)
     money = -delta * price - cost
     beyond = money + delta * bankrupt
     change = beyond if beyond <= 0.0 else min(rules[MOST_FEE] * abs(money), beyond)

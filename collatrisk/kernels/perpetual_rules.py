@@ -50,15 +50,15 @@ N_RULES = 16
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def requirement(size, price, entry, market, tiers):  # type: ignore[no-untyped-def]
+def requirement(size, price, entry, markets, tiers, m):  # type: ignore[no-untyped-def]
     """Maintenance margin of one position: the tier of its notional, growth with size, and the floor."""
     if size == 0.0:
         return 0.0
-    notional = abs(size) * (entry if market[ON_ENTRY] > 0.0 else price)
+    notional = abs(size) * (entry if markets[m, ON_ENTRY] > 0.0 else price)
     k = 0
-    while k < tiers.shape[0] - 1 and notional > tiers[k, CAP]:
+    while k < tiers.shape[1] - 1 and notional > tiers[m, k, CAP]:
         k += 1
-    return notional * (tiers[k, RATE] + market[SLOPE] * abs(size)) - tiers[k, AMOUNT] + market[FLOOR]
+    return notional * (tiers[m, k, RATE] + markets[m, SLOPE] * abs(size)) - tiers[m, k, AMOUNT] + markets[m, FLOOR]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -69,26 +69,28 @@ def imbalance_cost(imbalance, factor, exponent):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def imbalance_impact(before, after, market):  # type: ignore[no-untyped-def]
+def imbalance_impact(before, after, markets, m):  # type: ignore[no-untyped-def]
     """Money that a trade gets (pays, if negative) for moving the imbalance; each side of a crossover by its factor."""
-    if market[POSITIVE] == 0.0 and market[NEGATIVE] == 0.0:
+    if markets[m, POSITIVE] == 0.0 and markets[m, NEGATIVE] == 0.0:
         return 0.0
     if before * after >= 0.0:
-        factor = market[POSITIVE] if abs(after) < abs(before) else market[NEGATIVE]
-        return imbalance_cost(before, factor, market[EXPONENT]) - imbalance_cost(after, factor, market[EXPONENT])
-    removed = imbalance_cost(before, market[POSITIVE], market[EXPONENT])
-    return removed - imbalance_cost(after, market[NEGATIVE], market[EXPONENT])
+        factor = markets[m, POSITIVE] if abs(after) < abs(before) else markets[m, NEGATIVE]
+        return imbalance_cost(before, factor, markets[m, EXPONENT]) - imbalance_cost(
+            after, factor, markets[m, EXPONENT]
+        )
+    removed = imbalance_cost(before, markets[m, POSITIVE], markets[m, EXPONENT])
+    return removed - imbalance_cost(after, markets[m, NEGATIVE], markets[m, EXPONENT])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def closing_charge(size, price, entry, skew, market):  # type: ignore[no-untyped-def]
+def closing_charge(size, price, entry, skew, markets, m):  # type: ignore[no-untyped-def]
     """What the test counts against a position for closing it: fees, and a negative impact up to its cap; <= 0."""
     if size == 0.0:
         return 0.0
-    charge = -market[CLOSING_FEE] * abs(size) * price
-    impact = imbalance_impact(skew * price, (skew - size) * price, market)
+    charge = -markets[m, CLOSING_FEE] * abs(size) * price
+    impact = imbalance_impact(skew * price, (skew - size) * price, markets, m)
     if impact < 0.0:
-        charge += max(impact, -market[MOST_IMPACT] * abs(size) * entry)
+        charge += max(impact, -markets[m, MOST_IMPACT] * abs(size) * entry)
     return charge
 
 
@@ -107,11 +109,11 @@ def limit_price(size, price, equity, required, of_position, rules):  # type: ign
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def fill_price(price, delta, closed, skew, market):  # type: ignore[no-untyped-def]
+def fill_price(price, delta, closed, skew, markets, m):  # type: ignore[no-untyped-def]
     """Average price of closing ``delta`` (below 0: a sale) after ``closed`` currency went the same way in this step."""
-    if market[SKEW_SCALE] < math.inf:
-        return price * (1.0 + (skew + delta / 2.0) / market[SKEW_SCALE])
-    moved = market[IMPACT] * (closed + abs(delta) * price / 2.0)
+    if markets[m, SKEW_SCALE] < math.inf:
+        return price * (1.0 + (skew + delta / 2.0) / markets[m, SKEW_SCALE])
+    moved = markets[m, IMPACT] * (closed + abs(delta) * price / 2.0)
     return price * max(1.0 - moved, 0.0) if delta < 0.0 else price * (1.0 + moved)
 
 

@@ -105,7 +105,7 @@ class BandTerms:
         return self.effective_collateral(collateral, bands) * price
 
     def rule_array(self, base_price: float, step_years: float, step_days: float) -> FloatArray:
-        """float64 (7,), as the kernel reads them."""
+        """float64 (7,), as the kernel reads them: growth of the debt a step, memory of the oracle over `step_days`."""
         memory = math.exp(-step_days / self.oracle_days) if self.oracle_days > 0.0 else 0.0
         growth = math.exp(self.borrow_rate * step_years)
         rules = (self.a, self.fee, self.liquidation_discount, growth, memory, base_price, self.keeper_margin)

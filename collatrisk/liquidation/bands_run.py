@@ -96,6 +96,7 @@ def run_bands(
     *,
     asset: str | None = None,
     base_price: float | None = None,
+    substeps: int = 1,
     keep_states: bool = False,
     executor: Executor | None = None,
     block_size: int = 4 * MICRO_BLOCK,
@@ -109,6 +110,8 @@ def run_bands(
         alike. terms : of the market.
     asset : the collateral; None where the source has one asset only.
     base_price : at which band 0 starts, > 0; None: the spot.
+    substeps : trades within each step of the source, at prices on the geometric line between its ends. Coarse steps
+        overstate the loss of a jump, as the oracle jumps too; a straight line understates that of the way.
     keep_states : whether oracle, stablecoins, collateral and health of each step are kept (for few paths).
     executor, block_size, progress : as for `run_margin`. Results do not depend on them.
 
@@ -134,6 +137,7 @@ def run_bands(
     problems.check(isinstance(terms, BandTerms), "terms", terms, "must be BandTerms", 'venues.load("crvusd").terms()')
     if base_price is not None:
         problems.number("base_price", base_price, low=0, open_low=True, remedy="leave it out to start at the spot")
+    substeps = problems.integer("substeps", substeps, low=1, remedy="give 24 for hours within days")
     problems.raise_if_any()
     one = len(source.assets) == 1
     rule, remedy = f"must be named: the source has {', '.join(source.assets)}", "give asset=..."
@@ -149,8 +153,8 @@ def run_bands(
     columns, bands, states = {}, {}, {}
     for name, position in zip(names, held, strict=True):
         bands[name] = position.placed(terms, base, spot)
-        rules = terms.rule_array(base, source.clock.step_years, source.clock.step_days)
-        task = _BandTask(source, column, position, bands[name], rules, keep_states)
+        rules = terms.rule_array(base, source.clock.step_years, source.clock.step_days / substeps)
+        task = _BandTask(source, column, position, bands[name], substeps, rules, keep_states)
         parts = list(iter_blocks(task, source.n_paths, size=block_size, executor=executor, on_done=progress))
         amounts = np.concatenate([part[0] for part in parts])
         by_metric = {metric: np.ascontiguousarray(amounts[:, i]) for i, metric in enumerate(UNITS)}
@@ -170,6 +174,7 @@ class _BandTask:
     column: int
     position: BandPosition
     first_band: int
+    substeps: int
     rules: FloatArray
     keep_states: bool
 
@@ -182,8 +187,8 @@ class _BandTask:
         amounts = np.empty((last - first, N_AMOUNTS))
         states = np.full((last - first if self.keep_states else 0, n_steps + 1, 4), np.nan)
         size = (position.collateral, position.debt, self.first_band, position.bands)
-        step_days = self.source.clock.step_days
-        band_block(prices, self.column, n_steps, step_days, *size, self.rules, amounts, states)
+        steps = (n_steps, self.source.clock.step_days, self.substeps)
+        band_block(prices, self.column, *steps, *size, self.rules, amounts, states)
         return amounts, states
 
 
