@@ -121,6 +121,7 @@ def test_the_market_model_takes_it_out_and_puts_it_back(tmp_path):
     assert model.select(["ETH"]).marginals[0].season == model.marginals[1].season
     assert next(iter(cr.draw_models(model, 1))).marginals[0].season == model.marginals[0].season
     assert "season" in model.provenance["estimator"]
+    assert "168 bins" in model.summary()["model"]["BTC"]
 
 
 def test_finer_steps_of_a_constant_volatility_follow_the_clock_too():

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from collatrisk.base.tables import html_table
+from collatrisk.simulation.marginals import Marginal
 from collatrisk.simulation.model import MarketModel
+from collatrisk.simulation.peg_marginal import AnyMarginal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +20,7 @@ def model_summary(model: MarketModel) -> pd.DataFrame:
     names = list(dict.fromkeys(name for marginal in model.marginals for name in marginal.params))
     rows = []
     for marginal in model.marginals:
-        row: dict[str, object] = {"model": str(marginal.spec)}
+        row: dict[str, object] = {"model": _model(marginal)}
         for name in names:
             row[name] = marginal.params.get(name)
             row[f"{name}_se"] = marginal.std_errors.get(name)
@@ -32,6 +34,15 @@ def model_summary(model: MarketModel) -> pd.DataFrame:
     frame = pd.DataFrame(rows, index=pd.Index(model.assets, name="asset"))
     numbers = [column for column in frame.columns if column not in {"model", "n_obs", "findings"}]
     return frame.astype(dict.fromkeys(numbers, "float64"))
+
+
+def _model(marginal: AnyMarginal) -> str:
+    """The spec, and where they are not its own the innovations and the season."""
+    parts = [str(marginal.spec)]
+    if isinstance(marginal, Marginal):
+        parts += [] if marginal.innovations is None else [str(marginal.innovations)]
+        parts += [] if marginal.season is None else [f"season of {len(marginal.season.factors)} bins a week"]
+    return ", ".join(parts)
 
 
 def model_html(model: MarketModel) -> str:
