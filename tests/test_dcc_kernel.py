@@ -9,7 +9,8 @@ import pytest
 from dcc_models import dcc_scores
 from naive_dcc import dcc_path, dcc_values
 
-from collatrisk.dependence.dynamic_likelihood import DynamicLikelihood, Targets, correlation_path
+from collatrisk.dependence.correlation_path import correlation_path
+from collatrisk.dependence.dynamic_likelihood import DynamicLikelihood, Targets
 from collatrisk.kernels import packed
 from collatrisk.kernels.packed import LANES
 

@@ -110,6 +110,19 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.parametrize(
+    ("lines", "text"),
+    [
+        ('kind = "dcc"\nvariant = "corrected"\ncopula = "gaussian"', "cDCC with Gaussian copula"),
+        ('kind = "ewma"\ndecay = 0.97', "EWMA correlation (0.97) with t copula"),
+        ('kind = "grouped-t"\ngroups = { majors = ["ETH", "BTC"] }', "grouped t copula (majors)"),
+    ],
+)
+def test_dependence_may_move_or_have_groups(folder: Path, lines: str, text: str) -> None:
+    study = read(folder, GOOD.replace('kind = "gaussian"\nshrinkage = "none"', lines))
+    assert str(study.market.dependence) == text
+
+
 def test_a_good_file_becomes_a_frozen_study(folder: Path) -> None:
     study = read(folder, GOOD)
     assert (study.name, study.seed, study.n_paths, study.horizon_days) == ("good", 3, 2048, 10)

@@ -133,7 +133,7 @@ def calibrate(
     out: Annotated[Path, typer.Option(help="The model file to write.")] = Path("model.json"),
     clock: Annotated[str | None, typer.Option(help="24/7 or business. Found from the dates if absent.")] = None,
     volatility: Annotated[str, typer.Option(help="garch (GJR, Student t), ewma or constant.")] = "garch",
-    dependence: Annotated[str, typer.Option(help="student-t, gaussian or independent.")] = "student-t",
+    dependence: Annotated[str, typer.Option(help="student-t, gaussian, independent, dcc or ewma.")] = "student-t",
     per_asset: Annotated[list[str] | None, typer.Option(help="ASSET=MODEL; may be repeated.")] = None,
     asset: Annotated[list[str] | None, typer.Option(help="Only this asset; may be repeated.")] = None,
     until: Annotated[str | None, typer.Option(help="The last date to use, such as 2023-12-31.")] = None,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from collatrisk.simulation import MarketModel
 
-_DEPENDENCE = ("student-t", "gaussian", "independent")
+_DEPENDENCE = ("student-t", "gaussian", "independent", "dcc", "ewma")
 _VOLATILITY = ("garch", "ewma", "constant")
 
 

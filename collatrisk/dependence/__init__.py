@@ -1,6 +1,13 @@
 """Many assets at once: copulas whose correlation stays or moves, or rows of history. See docs/dependence.md."""
 
 from collatrisk.dependence.correlation import correlation_factor, equicorrelation, nearest_correlation
+from collatrisk.dependence.diagnostics import (
+    CorrelationTest,
+    DependenceDiagnostics,
+    conditional_correlations,
+    diagnose_dependence,
+)
+from collatrisk.dependence.dynamic_bootstrap import bootstrap_dependence
 from collatrisk.dependence.dynamic_specs import Dcc, EwmaCorrelation
 from collatrisk.dependence.dynamics import CorrelationDynamics
 from collatrisk.dependence.first_step import FirstStep
@@ -19,7 +26,9 @@ from collatrisk.dependence.t_group import TGroup
 
 __all__ = [
     "CorrelationDynamics",
+    "CorrelationTest",
     "Dcc",
+    "DependenceDiagnostics",
     "DependenceFit",
     "DependenceSpec",
     "EwmaCorrelation",
@@ -30,7 +39,10 @@ __all__ = [
     "Independent",
     "StudentTCopula",
     "TGroup",
+    "bootstrap_dependence",
+    "conditional_correlations",
     "correlation_factor",
+    "diagnose_dependence",
     "equicorrelation",
     "fit_dependence",
     "fit_history",

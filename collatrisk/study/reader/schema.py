@@ -104,8 +104,13 @@ Volatility = Annotated[
 class DependenceSection(Section):
     """How assets move together."""
 
-    kind: Literal["student-t", "gaussian", "independent"] = "student-t"
+    kind: Literal["student-t", "gaussian", "independent", "grouped-t", "dcc", "ewma"] = "student-t"
     shrinkage: Literal["auto", "none"] = Field(default="auto", description="Ledoit-Wolf when observations are few")
+    groups: dict[str, list[str]] | None = Field(default=None, description="grouped-t: the assets of each group")
+    variant: Literal["standard", "corrected", "asymmetric"] | None = Field(default=None, description="dcc: which")
+    copula: Literal["t", "gaussian"] | None = Field(default=None, description="dcc, ewma: law of the scores")
+    likelihood: Literal["auto", "full", "composite"] | None = Field(default=None, description="dcc: of all or of pairs")
+    decay: OpenFraction | None = Field(default=None, description="ewma: weight of the past")
 
 
 class MarketSection(Section):
