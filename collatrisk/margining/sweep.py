@@ -21,6 +21,8 @@ from collatrisk.simulation.scratch import read_scratch
 from collatrisk.simulation.source import FloatArray, PathSource
 
 _COVERED = -1
+_FLOATS_AT_ONCE = 1 << 19
+_MOST_MICRO_BLOCKS = 4
 _ROUNDING = 1.0 + 1e-6
 
 
@@ -140,10 +142,16 @@ class SweepTask:
     cure_key: np.uint64
 
     def __call__(self, first: int, last: int) -> NDArray[np.int64]:
-        """Run the paths `first` to `last` - 1, a micro-block at a time."""
+        """Run the paths `first` to `last` - 1, some micro-blocks at a time.
+
+        The few paths that matter fill tiles of 64: the more paths at once, the fuller the last tile; but not so many
+        that the prices leave the second-level cache for good.
+        """
         counts = np.zeros(len(self.base), dtype=np.int64)
-        for low in range(first, last, MICRO_BLOCK):
-            self._add(low, min(low + MICRO_BLOCK, last), counts)
+        numbers = (2 * self.n_steps + 1) * len(self.source.assets) * MICRO_BLOCK
+        step = min(max(_FLOATS_AT_ONCE // numbers, 1), _MOST_MICRO_BLOCKS) * MICRO_BLOCK
+        for low in range(first, last, step):
+            self._add(low, min(low + step, last), counts)
         return counts
 
     def _add(self, first: int, last: int, counts: NDArray[np.int64]) -> None:
