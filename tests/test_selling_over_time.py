@@ -110,6 +110,17 @@ def test_volume_and_slippage_limit_each_step_and_the_delay_is_counted() -> None:
     assert not late.proceeds.any()
 
 
+def test_depth_that_goes_with_the_price() -> None:
+    """At half the price, a quarter of the depth: linear impact is four times as large."""
+    law, path = PriceImpact.linear(1e-5), [100.0, 50.0, 120.0]
+    thirds = Splitting(schedule=(0.2, 0.5, 0.3))
+    done = sell_over(law, 100.0, path, thirds, stress_depth=2.0)
+    expected = [20 * 100 * (1 - 0.5e-5 * 2000), 50 * 50 * (1 - 0.5e-5 * 2500 * 4), 30 * 120 * (1 - 0.5e-5 * 3600)]
+    assert done.proceeds.tolist() == pytest.approx(expected)
+    later = sell_over(law, 100.0, path[1:], Splitting(), stress_depth=2.0, calm_price=100.0)
+    assert later.proceeds[0] == pytest.approx(5000 * (1 - 0.5e-5 * 5000 * 4))
+
+
 def random_walks(n_paths: int = 3000) -> cr.PricePaths:
     rng = np.random.default_rng(5)
     steps = rng.normal(-0.5 * 0.04**2, 0.04, (n_paths, 5))
@@ -153,6 +164,8 @@ def test_bad_questions_are_refused() -> None:
     source = random_walks(10)
     with pytest.raises(InputError, match=r"3 problems(?s:.*)asset = 'B'(?s:.*)units = -1(?s:.*)start_days = 9"):
         cr.run_sale(source, -1.0, PriceImpact(0.0), asset="B", start_days=9.0)
+    with pytest.raises(InputError, match=r"2 problems(?s:.*)stress_depth = -1(?s:.*)calm_price = 0"):
+        sell_over(PriceImpact(0.0), 1.0, [1.0, 2.0], stress_depth=-1.0, calm_price=0.0)
     with pytest.raises(InputError, match="metric = 'coste'"):
         cr.run_sale(source, 1.0, PriceImpact(0.0)).mean("coste")
     with pytest.raises(InputError, match="temporary = 1e-09: must be above"):

@@ -1,7 +1,8 @@
 """Liquidation: rules of sales and of venues as data, their arithmetic as pure functions, and terms as arrays.
 
-Modules by venue: `aave_v3`, `aave_v4`, `compound`, `morpho`, `euler`, `liquity`, `perpetual_dydx`, `perpetual_gmx` and
-`perpetual_synthetix`.
+Where collateral is sold: `selling`; impact laws from data: `impact_fit`. Engines on any path source: `bands_run`,
+`perpetual_run`, `csa_run`. Modules by venue: `aave_v3`, `aave_v4`, `compound`, `morpho`, `euler`, `liquity`,
+`perpetual_dydx`, `perpetual_gmx`, `perpetual_synthetix` and `perpetual_exchange`.
 """
 
 from collatrisk.liquidation import (

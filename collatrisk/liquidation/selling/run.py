@@ -31,6 +31,7 @@ def run_sale(
     asset: str | None = None,
     state: MarketState = CALM,
     start_days: float = 0.0,
+    stress_depth: float = 0.0,
     executor: Executor | None = None,
     block_size: int = 4 * MICRO_BLOCK,
     progress: Callable[[int, int], object] | None = None,
@@ -42,6 +43,7 @@ def run_sale(
     source : any `PathSource`. units : to sell, >= 0. venue : where. splitting : how much each step may sell.
     asset : which; None where the source has one only. state : of the market at the start.
     start_days : days of the source's clock at which the sale starts; its first part has that day's price.
+    stress_depth : how fast depth goes with the price: times ``min(price / spot, 1)**stress_depth``, >= 0; 0: it stays.
     executor, block_size, progress : as for `run_margin`. Results do not depend on them.
 
     Returns
@@ -63,7 +65,7 @@ def run_sale(
     rule = f"must be at most the {source.clock.days(source.n_steps):g} days of the paths"
     problems.check(0 <= first <= source.n_steps, "start_days", start_days, rule, "simulate longer paths")
     problems.raise_if_any()
-    task = _SaleTask(source, column, first, float(units), venue, splitting, state)
+    task = _SaleTask(source, column, first, float(units), venue, splitting, state, stress_depth)
     parts = list(iter_blocks(task, source.n_paths, size=block_size, executor=executor, on_done=progress))
     columns = dict(zip(_METRICS, np.concatenate(parts, axis=1), strict=True))
     words = dict(zip(_METRICS, ("currency", "currency", "currency", "units", "days"), strict=True))
@@ -99,10 +101,19 @@ class _SaleTask:
     venue: SalesVenue
     splitting: Splitting
     state: MarketState
+    stress_depth: float
 
     def __call__(self, first: int, last: int) -> FloatArray:
         block = self.source.read(first, last)
         prices = np.ascontiguousarray(block.prices[self.first_step :, self.column, :])
-        step_days = self.source.clock.step_days
-        done = sell_over(self.venue, self.units, prices, self.splitting, step_days=step_days, state=self.state)
+        done = sell_over(
+            self.venue,
+            self.units,
+            prices,
+            self.splitting,
+            step_days=self.source.clock.step_days,
+            state=self.state,
+            stress_depth=self.stress_depth,
+            calm_price=float(self.source.spot[self.column]),
+        )
         return np.stack([done.proceeds.sum(axis=0), done.cost, done.slippage, done.left, done.days])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -110,6 +110,8 @@ def sell_over(
     *,
     step_days: float = 1.0,
     state: MarketState = CALM,
+    stress_depth: float = 0.0,
+    calm_price: ArrayLike | None = None,
 ) -> SplitFill:
     """Sell `units` along prices, one part a step; between steps the market recovers as the venue says.
 
@@ -118,6 +120,9 @@ def sell_over(
     venue : any `SalesVenue`. units : to sell, >= 0, a number or one for each path.
     prices : (n_steps, ...), the price without the sale at each step: the first part is sold at ``prices[0]``.
     splitting : how much each step may sell. step_days : days between steps, > 0. state : of the market before.
+    stress_depth : how fast depth goes with the price: it is that of `state` times
+        ``min(price / calm_price, 1)**stress_depth``, >= 0; 0: it stays.
+    calm_price : the price at which depth is whole, > 0; None: the first.
 
     Returns
     -------
@@ -128,7 +133,8 @@ def sell_over(
     ------
     InputError : with all broken rules at once.
     """
-    amounts, path = _checked(venue, units, prices, splitting, step_days)
+    amounts, path = _checked(venue, units, prices, splitting, step_days, stress_depth, calm_price)
+    calm, whole = (path[0] if calm_price is None else np.asarray(calm_price, dtype=np.float64)), np.asarray(state.depth)
     delay = math.ceil(venue.delay_days / step_days - 1e-9)
     left, days = np.array(amounts), np.zeros(amounts.shape)
     sold, proceeds = np.zeros(path.shape), np.zeros(path.shape)
@@ -136,6 +142,8 @@ def sell_over(
     for step in range(path.shape[0] - delay):
         offered = splitting.largest(step, amounts, left)
         price = path[step + delay]
+        if stress_depth > 0.0:
+            state = replace(state, depth=whole * np.minimum(price / calm, 1.0) ** stress_depth)
         if splitting.max_slippage is not None:
             offered = np.minimum(offered, venue.capacity(splitting.max_slippage, price, state=state))
         fill: Fill = venue.sell(offered, price, state=state)
@@ -151,7 +159,13 @@ def sell_over(
 
 
 def _checked(
-    venue: object, units: ArrayLike, prices: ArrayLike, splitting: object, step_days: object
+    venue: object,
+    units: ArrayLike,
+    prices: ArrayLike,
+    splitting: object,
+    step_days: object,
+    stress_depth: object,
+    calm_price: object,
 ) -> tuple[FloatArray, FloatArray]:
     problems = Problems("sell_over")
     problems.check(isinstance(venue, SalesVenue), "venue", venue, "must be a venue of sales", "give PriceImpact(1e-8)")
@@ -161,6 +175,9 @@ def _checked(
     path = check_array(problems, "prices", prices, open_low=True, remedy="an asset without a price cannot be sold")
     problems.check(path.ndim >= 1 and path.size > 0, "prices", path.shape, "must have at least one step", "add a step")
     problems.number("step_days", step_days, low=0, open_low=True, remedy="give 1 / 24 for an hour")
+    problems.number("stress_depth", stress_depth, low=0, remedy="give 2: at half the price a quarter of the depth")
+    if calm_price is not None:
+        check_array(problems, "calm_price", calm_price, open_low=True, remedy="give the price in quiet times")
     problems.raise_if_any()
     try:
         return np.array(np.broadcast_to(amounts, path.shape[1:])), path
