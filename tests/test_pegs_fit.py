@@ -75,10 +75,8 @@ def test_the_share_of_stress_is_smoothed_to_where_it_was():
 def test_where_no_stress_was_seen_the_default_stands_and_entry_is_not_zero():
     calm = history(n=600, truth=TRUTH | {"entry": 1e-6, "nu": 12.0, "sigma": 0.0005})
     fit = fit_peg(calm, Peg())
-    default = default_stress(0.005, 1.0)
-    assert {name: fit.params[name] for name in ("exit", "drop", "phi_stressed", "sigma_stressed")} == {
-        name: default[name] for name in ("exit", "drop", "phi_stressed", "sigma_stressed")
-    }
+    default = default_stress(1.0)
+    assert {name: fit.params[name] for name in default} == default
     assert fit.params["entry"] == pytest.approx(0.5 / 599, rel=0.05)
     assert "peg-stress-not-identified" in {finding.code for finding in fit.findings}
     assert set(fit.summary()["origin"]) == {"estimated", "default", "given", "none"}
@@ -87,6 +85,13 @@ def test_where_no_stress_was_seen_the_default_stands_and_entry_is_not_zero():
     assert {name: told.params[name] for name in known.given} == dict(known.given)
     assert np.isnan(told.std_errors["robust"]["drop"])
     assert "peg-default-used" not in {finding.code for finding in told.findings if finding.subject in known.given}
+
+
+def test_the_default_keeps_its_spread_at_another_step():
+    day, hour = default_stress(1.0), default_stress(1.0 / 24.0)
+    assert hour["phi_stressed"] ** 24 == pytest.approx(day["phi_stressed"])
+    spread = [one["sigma_stressed"] ** 2 / (1 - one["phi_stressed"] ** 2) for one in (day, hour)]
+    assert spread[0] == pytest.approx(spread[1])
 
 
 def test_single_bad_prints_are_left_out_and_hardly_move_the_fit():

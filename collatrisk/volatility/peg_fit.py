@@ -185,14 +185,15 @@ def fit_peg(
     data, params, free, notes = search_peg(name, PegData(basis, basis, shocks, usable, spec.depeg), spec, clock)
     findings += notes
     filtered = data.filter(params)
-    inside, robust, hessian = covariance(data, params, free)
-    findings += _bound_findings(name, free, inside, robust)
+    likely = tuple(parameter for parameter in free if parameter != "down")  # that has an estimate of its own
+    inside, robust, hessian = covariance(data, params, likely)
+    findings += _bound_findings(name, likely, inside, robust)
     return PegFit(
         spec=spec,
         name=name,
         params={parameter: params[parameter] for parameter in spec.parameters},
         std_errors={
-            kind: _errors(spec, params, inside, found, filtered)
+            kind: _errors(spec, params, free, inside, found, filtered)
             for kind, found in (("robust", robust), ("hessian", hessian))
         },
         names=inside,
@@ -265,14 +266,19 @@ def _basis(prices: pd.Series, spec: Peg, underlying: pd.Series | None) -> tuple[
 
 
 def _errors(
-    spec: Peg, params: Mapping[str, float], inside: tuple[str, ...], found: FloatArray | None, filtered: Filtered
+    spec: Peg,
+    params: Mapping[str, float],
+    free: tuple[str, ...],
+    inside: tuple[str, ...],
+    found: FloatArray | None,
+    filtered: Filtered,
 ) -> dict[str, float]:
     """Standard errors by the delta method; nan for what was not estimated."""
     errors = dict.fromkeys(spec.parameters, math.nan)
     if found is not None:
         for place, parameter in enumerate(inside):
             errors[parameter] = math.sqrt(found[place, place]) * slope(parameter, params[parameter])
-    if "down" not in spec.given:
+    if "down" in free:
         errors["down"] = math.sqrt(params["down"] * (1.0 - params["down"]) / (float(filtered.arrivals.sum()) + 2.0))
     return errors
 

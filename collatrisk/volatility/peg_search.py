@@ -32,6 +32,7 @@ def search_peg(
         data, params = _settled(data, [params | held], free)
     if "down" not in held:
         params = _with_side(data, params, free)
+        free = (*free, "down")
     return data, params, free, findings
 
 
@@ -86,14 +87,11 @@ def _by_default(
     seen = f"the stress was seen too rarely to be estimated ({entries:.1f} entries, {stressed:.0f} steps; rule: "
     seen += f"at least {MIN_ENTRIES} and {MIN_STRESSED})"
     held = dict(held)
-    if "sensitivity" not in held:
-        held["sensitivity"] = 0.0
-        missing.append("sensitivity")
     if "entry" not in held:
         held["entry"] = min((entries + 0.5) / max(rows - 1 - stressed, 1.0), 0.5)
     findings = [Finding("peg-stress-not-identified", "warning", name, seen)]
     for parameter in missing:
-        held.setdefault(parameter, default_stress(spec.depeg, clock.step_days)[parameter])
+        held.setdefault(parameter, default_stress(clock.step_days)[parameter])
         text = f"{name}: {parameter} is the default {held[parameter]:.4g} ({DEFAULT_SOURCE}); give it in Peg(given=...)"
         findings.append(Finding("peg-default-used", "info", parameter, text))
     return held, findings

@@ -33,7 +33,7 @@ PEG_PARAMETERS = (
     *("center", "accrual", "phi", "sigma", "nu", "entry", "exit", "drop"),
     *("phi_stressed", "sigma_stressed", "sensitivity", "down"),
 )
-STRESSED_PARAMETERS = ("exit", "drop", "phi_stressed", "sigma_stressed")
+STRESSED_PARAMETERS = ("exit", "drop", "phi_stressed", "sigma_stressed", "sensitivity", "down")
 
 # Highest persistence of either regime: a basis with a unit root has no anchor.
 MAX_PHI = 0.9999
