@@ -14,6 +14,7 @@ from collatrisk.collateral import Account, Loan, Terms
 from collatrisk.simulation import MarketModel
 from collatrisk.study import Grid, Sizing, StressPlan, Study, load_study, study_schema
 from collatrisk.study.reader.schema import GridSection, SizingSection, StressSection, StudySection, TermsSection
+from collatrisk.volatility import Peg
 
 GOOD = """
 [study]
@@ -121,6 +122,25 @@ def folder(tmp_path: Path) -> Path:
 def test_dependence_may_move_or_have_groups(folder: Path, lines: str, text: str) -> None:
     study = read(folder, GOOD.replace('kind = "gaussian"\nshrinkage = "none"', lines))
     assert str(study.market.dependence) == text
+
+
+def test_pegs_are_read_from_a_file(folder: Path) -> None:
+    text = GOOD.replace(
+        "[market.dependence]",
+        """[market.volatility.USDC]
+kind = "peg"
+given = { drop = 0.03 }
+[market.volatility.WSTETH]
+kind = "peg"
+underlying = "ETH"
+accrual = "estimated"
+[market.dependence]""",
+    )
+    specs = read(folder, text).market.volatility
+    assert specs["USDC"] == Peg(given={"drop": 0.03})
+    assert specs["WSTETH"] == Peg(underlying="ETH", accrual=None)
+    with pytest.raises(InputError, match="depeg"):
+        read(folder, text.replace("given = { drop = 0.03 }", "depeg = -1.0"))
 
 
 def test_a_good_file_becomes_a_frozen_study(folder: Path) -> None:

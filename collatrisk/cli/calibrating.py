@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collatrisk.simulation import MarketModel
 
 _DEPENDENCE = ("student-t", "gaussian", "independent", "dcc", "ewma")
-_VOLATILITY = ("garch", "ewma", "constant")
+_VOLATILITY = ("garch", "ewma", "constant", "peg")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def calibrate(path: Path, choices: Choices) -> tuple[MarketModel, list[Any]]:
 
 
 def _checked(choices: Choices) -> tuple[dict[str, Any], dt.date | None]:
-    from collatrisk.volatility.specs import spec_from_dict
+    from collatrisk.volatility.peg_spec import marginal_spec_from_dict
 
     problems = Problems("collatrisk calibrate")
     problems.choice("--volatility", choices.volatility, _VOLATILITY)
@@ -85,7 +85,7 @@ def _checked(choices: Choices) -> tuple[dict[str, Any], dt.date | None]:
     for text in choices.per_asset:
         asset, sign, kind = text.partition("=")
         well_formed = bool(asset and sign and kind)
-        problems.check(well_formed, "--per-asset", text, "must be ASSET=MODEL", "such as USDC=constant")
+        problems.check(well_formed, "--per-asset", text, "must be ASSET=MODEL", "such as USDC=peg")
         if well_formed:
             problems.choice("--per-asset", kind, _VOLATILITY)
             pairs[asset] = kind
@@ -96,7 +96,7 @@ def _checked(choices: Choices) -> tuple[dict[str, Any], dt.date | None]:
         except ValueError:
             problems.add("--until", choices.until, "must be a date", "write it as 2023-12-31")
     problems.raise_if_any()
-    return {asset: spec_from_dict({"kind": kind}) for asset, kind in pairs.items()}, until
+    return {asset: marginal_spec_from_dict({"kind": kind}) for asset, kind in pairs.items()}, until
 
 
 def _until(prices: pd.DataFrame, until: dt.date) -> pd.DataFrame:

@@ -23,6 +23,7 @@ from types import MappingProxyType
 from typing import Any, Literal, TypeAlias
 
 from collatrisk.base.validation import Problems
+from collatrisk.volatility.specs import VolatilitySpec, spec_from_dict
 
 PegDist: TypeAlias = Literal["t", "normal"]
 
@@ -147,3 +148,13 @@ def check_parameter(problems: Problems, label: str, name: str, value: object) ->
     low, high, open_low = _RANGES[name]
     text = f"{low:g} to {high:g}" if math.isfinite(high) else f"a number above {low:g}"
     return problems.number(label, value, low=low, high=high, open_low=open_low, remedy=f"give {text}, a step")
+
+
+def marginal_spec_from_dict(data: Mapping[str, Any]) -> VolatilitySpec | Peg:
+    """A peg or a volatility spec from what their `to_dict` wrote.
+
+    Raises
+    ------
+    InputError : unknown kind, unknown field, or a value that breaks a rule.
+    """
+    return peg_from_dict(data) if isinstance(data, Mapping) and data.get("kind") == "peg" else spec_from_dict(data)

@@ -19,7 +19,7 @@ from collatrisk.study.reader.problems import Location, shape_problems, toml_path
 from collatrisk.study.reader.schema import StudyFile
 from collatrisk.study.spec import Book, Grid, MarketPlan, Sizing, StressPlan, check_name
 from collatrisk.study.study import Study, check_books, check_horizons, check_settings
-from collatrisk.volatility.specs import spec_from_dict as volatility_from_dict
+from collatrisk.volatility.peg_spec import marginal_spec_from_dict as volatility_from_dict
 
 Built = TypeVar("Built")
 _MAX_BYTES = 4 * 2**20
@@ -115,7 +115,7 @@ class _Reading:
         body = self.section("market")
         known = body.get("volatility", {})
         volatility = {
-            asset: self.built(("market", "volatility", asset), volatility_from_dict, spec)
+            asset: self.built(("market", "volatility", asset), volatility_from_dict, _without_words(spec))
             for asset, spec in (known.items() if isinstance(known, dict) else ())
             if isinstance(spec, dict)
         }
@@ -257,3 +257,8 @@ def _has(node: Any, part: str | int) -> bool:
     if isinstance(node, dict):
         return part in node
     return isinstance(node, list) and isinstance(part, int) and 0 <= part < len(node)
+
+
+def _without_words(spec: dict[str, Any]) -> dict[str, Any]:
+    """A file has no null: an accrual that is to be estimated is a word there."""
+    return {**spec, "accrual": None} if spec.get("accrual") == "estimated" else spec

@@ -25,10 +25,10 @@ def _is_list(value: object) -> str:
 
 def _kind(value: object) -> str:
     kind = value.get("kind", "garch") if isinstance(value, dict) else "garch"
-    return kind if kind in {"garch", "ewma", "constant"} else "garch"
+    return kind if kind in {"garch", "ewma", "constant", "peg"} else "garch"
 
 
-TAGS = frozenset({"number", "table", "list", "word", "garch", "ewma", "constant"})
+TAGS = frozenset({"number", "table", "list", "word", "garch", "ewma", "constant", "peg"})
 """Parts of a pydantic location that name a branch of a union, not a key of the file."""
 
 Days = Annotated[float, _doc("days of the clock", minimum=0)]
@@ -93,10 +93,25 @@ class ConstantSection(Section):
     mean: Mean = "zero"
 
 
+class PegSection(Section):
+    """An asset that holds a level, or keeps to an underlying: two regimes of its basis."""
+
+    kind: Literal["peg"]
+    underlying: str | None = Field(default=None, description="the asset that anchors it; the quote currency if absent")
+    level: Annotated[float, _doc("the anchor", exclusiveMinimum=0)] = 1.0
+    accrual: float | Literal["estimated"] = Field(default=0.0, description="log growth a year of the anchor")
+    depeg: Annotated[float, _doc("distance from which it may be stressed, in logs", exclusiveMinimum=0)] = 0.005
+    market: str | None = Field(default=None, description="whose shock makes an entry likelier; '*' for all")
+    dist: Literal["t", "normal"] = "t"
+    lone_prints: Literal["trim", "keep"] = "trim"
+    given: dict[str, float] = Field(default_factory=dict, description="parameters that are not estimated, a step")
+
+
 Volatility = Annotated[
     Annotated[GarchSection, Tag("garch")]
     | Annotated[EwmaSection, Tag("ewma")]
-    | Annotated[ConstantSection, Tag("constant")],
+    | Annotated[ConstantSection, Tag("constant")]
+    | Annotated[PegSection, Tag("peg")],
     Discriminator(_kind),
 ]
 
