@@ -37,6 +37,10 @@ def test_danish_fire_losses_as_published():
     assert fit.xi_std_error == pytest.approx(DANISH["xi_std_error"], abs=0.005)
     assert fit.scale == pytest.approx(DANISH["scale"], abs=0.05)
     assert fit.scale_std_error == pytest.approx(DANISH["scale_std_error"], abs=0.1)
+    assert fit.quantile(0.99) == pytest.approx(DANISH["quantile_99"], abs=0.05)
+    assert fit.shortfall(0.99) == pytest.approx(DANISH["shortfall_99"], abs=0.05)
+    # Read off a profile of 50 points: within half a percent.
+    assert fit.quantile_interval(0.99) == pytest.approx(DANISH["quantile_99_interval"], rel=5e-3)
     # evir's optimiser stops a little early: its figures are within a thousandth.
     for level in (0.999, 0.9999):
         key = f"{level:g}"[2:]

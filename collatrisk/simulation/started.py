@@ -14,6 +14,9 @@ from collatrisk.simulation.marginals import Marginal
 if TYPE_CHECKING:
     from collatrisk.simulation.model import MarketModel
 
+_REACH = 10.0  # of ln g: a factor of 22 000
+_HALVINGS = 60
+
 _TITLE = "MarketModel.with_next_volatility"
 
 
@@ -52,16 +55,27 @@ def with_next_volatility(model: MarketModel, volatility: Mapping[str, float]) ->
 def started_with(marginal: Marginal, sd: float) -> Marginal | None:
     """The marginal whose next standard deviation is `sd`, or None where no state of it has that.
 
-    Lagged residuals are multiplied by g and lagged variances by g^2, g^2 = (h* - omega) / (h - omega), as in
-    `Marginal.started_at`; a constant volatility has no state and becomes `sd` for good.
+    Lagged residuals are multiplied by g and lagged variances by g^2, as in `Marginal.started_at`; the next variance
+    grows with g in every model, so g is found by halving. A constant volatility has no state and becomes `sd` for good.
     """
-    current, wanted = marginal.next_variance, sd * sd
+    wanted = sd * sd
     if not marginal.last_residuals:
-        return marginal.scaled(sd / math.sqrt(current))
-    omega = marginal.coefficients.omega
-    if current <= omega or wanted <= omega:
+        return marginal.scaled(sd / math.sqrt(marginal.next_variance))
+    low, high = -_REACH, _REACH
+    if not stretched(marginal, low).next_variance < wanted < stretched(marginal, high).next_variance:
         return None
-    factor = math.sqrt((wanted - omega) / (current - omega))
+    for _ in range(_HALVINGS):
+        middle = 0.5 * (low + high)
+        if stretched(marginal, middle).next_variance < wanted:
+            low = middle
+        else:
+            high = middle
+    return stretched(marginal, 0.5 * (low + high))
+
+
+def stretched(marginal: Marginal, log_factor: float) -> Marginal:
+    """The marginal with its lagged residuals times exp(log_factor), its lagged variances times the square of that."""
+    factor = math.exp(log_factor)
     return replace(
         marginal,
         last_residuals=tuple(factor * value for value in marginal.last_residuals),
@@ -76,5 +90,5 @@ def _first_factor(marginal: Marginal, steps_per_day: int) -> float:
 
 
 def _floor(marginal: Marginal) -> float:
-    """The root of what the next variance holds whatever the state."""
-    return math.sqrt(max(marginal.coefficients.omega, 0.0))
+    """What the next standard deviation is, near enough, after a state of no movement at all."""
+    return math.sqrt(stretched(marginal, -_REACH).next_variance)
