@@ -63,6 +63,13 @@ if TYPE_CHECKING:
     from collatrisk.liquidation import (
         venues as venues,
     )
+    from collatrisk.liquidation.auctions import (
+        AuctionOutcomes as AuctionOutcomes,
+        AuctionTerms as AuctionTerms,
+        Depth as Depth,
+        Keepers as Keepers,
+        run_auctions as run_auctions,
+    )
     from collatrisk.liquidation.bands import (
         BandPosition as BandPosition,
         BandTerms as BandTerms,
@@ -76,6 +83,18 @@ if TYPE_CHECKING:
     )
     from collatrisk.liquidation.csa_run import (
         run_csa as run_csa,
+    )
+    from collatrisk.liquidation.curves import (
+        ExponentialDecrease as ExponentialDecrease,
+        LinearDecrease as LinearDecrease,
+        StairstepExponentialDecrease as StairstepExponentialDecrease,
+    )
+    from collatrisk.liquidation.dutch_terms import (
+        DutchTerms as DutchTerms,
+    )
+    from collatrisk.liquidation.english import (
+        BatchTerms as BatchTerms,
+        EnglishTerms as EnglishTerms,
     )
     from collatrisk.liquidation.impact_fit import (
         ImpactFit as ImpactFit,
@@ -328,6 +347,13 @@ _HOME: dict[str, tuple[str, ...]] = {
         "replay",
     ),
     "liquidation": ("venues",),
+    "liquidation.auctions": (
+        "AuctionOutcomes",
+        "AuctionTerms",
+        "Depth",
+        "Keepers",
+        "run_auctions",
+    ),
     "liquidation.bands": (
         "BandPosition",
         "BandTerms",
@@ -338,6 +364,16 @@ _HOME: dict[str, tuple[str, ...]] = {
     ),
     "liquidation.csa": ("CsaTerms",),
     "liquidation.csa_run": ("run_csa",),
+    "liquidation.curves": (
+        "ExponentialDecrease",
+        "LinearDecrease",
+        "StairstepExponentialDecrease",
+    ),
+    "liquidation.dutch_terms": ("DutchTerms",),
+    "liquidation.english": (
+        "BatchTerms",
+        "EnglishTerms",
+    ),
     "liquidation.impact_fit": (
         "ImpactFit",
         "calibrate_impact",

@@ -9,10 +9,10 @@ from hypothesis import assume, given, strategies as st
 from liquidation_vectors import refused
 
 from collatrisk.base.errors import InputError
+from collatrisk.kernels.auction_rules import bark_size
 from collatrisk.liquidation.auction_book import AuctionBook, bark
 from collatrisk.liquidation.curves import ExponentialDecrease, LinearDecrease, StairstepExponentialDecrease
 from collatrisk.liquidation.dutch import DutchAuction
-from collatrisk.liquidation.dutch_sizes import bark_size
 from collatrisk.liquidation.dutch_terms import DutchTerms
 from collatrisk.liquidation.english import EnglishTerms
 

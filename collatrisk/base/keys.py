@@ -23,6 +23,7 @@ class Purpose(IntEnum):
     BOOTSTRAP = 5
     AUCTIONS = 6
     PEGS = 7
+    WITHIN_STEP = 16
 
 
 def stream_key(seed: int, purpose: Purpose) -> np.uint64:

@@ -91,6 +91,19 @@ def uniform_pair(key, path, step, slot):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def normal_pair(key, path, step, slot):  # type: ignore[no-untyped-def]
+    """The two normals of one counter: those of `fill_normals` for the pair `step`.
+
+    Parameters as in `uniform`.
+    """
+    c = np.uint64(path)
+    w0, w1, w2, w3 = philox(c & _MASK32, c >> _32, np.uint64(step), np.uint64(slot), np.uint64(key))
+    radius = math.sqrt(-2.0 * log(unit(w0, w1)))
+    sine, cosine = sin_cos_turns(unit(w2, w3))
+    return radius * cosine, radius * sine
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def fill_normals(key, first_path, pair, slot, even, odd):  # type: ignore[no-untyped-def]
     """Fill two rows with the normals of consecutive paths at steps 2 `pair` and 2 `pair` + 1.
 

@@ -18,6 +18,14 @@ from collatrisk.liquidation import (
     venues,
 )
 from collatrisk.liquidation.auction_book import AuctionBook, Bark, bark
+from collatrisk.liquidation.auctions import (
+    AccountAuctions,
+    AuctionOutcomes,
+    AuctionTerms,
+    Depth,
+    Keepers,
+    run_auctions,
+)
 from collatrisk.liquidation.curves import (
     ExponentialDecrease,
     LinearDecrease,
@@ -26,7 +34,7 @@ from collatrisk.liquidation.curves import (
 )
 from collatrisk.liquidation.dutch import DutchAuction, Purchase, Reset
 from collatrisk.liquidation.dutch_terms import DutchTerms
-from collatrisk.liquidation.english import EnglishTerms
+from collatrisk.liquidation.english import BatchTerms, EnglishTerms
 from collatrisk.liquidation.fixed_bonus import Sale, health_after, one_round, raises_health, spiral_ltv
 from collatrisk.liquidation.impact import (
     constant_product,
@@ -42,12 +50,18 @@ from collatrisk.liquidation.seizure import Seizure
 from collatrisk.liquidation.venue import Venue, VenueValue
 
 __all__ = [
+    "AccountAuctions",
     "AuctionBook",
+    "AuctionOutcomes",
+    "AuctionTerms",
     "Bark",
+    "BatchTerms",
+    "Depth",
     "DutchAuction",
     "DutchTerms",
     "EnglishTerms",
     "ExponentialDecrease",
+    "Keepers",
     "LinearDecrease",
     "PriceCurve",
     "Purchase",
@@ -78,6 +92,7 @@ __all__ = [
     "perpetual_synthetix",
     "raises_health",
     "rule_arrays",
+    "run_auctions",
     "spiral_ltv",
     "square_root_impact",
     "venues",

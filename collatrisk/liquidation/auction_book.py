@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from collatrisk.base.frozen import FrozenMap
+from collatrisk.kernels.auction_rules import bark_size
 from collatrisk.liquidation.checks import AMOUNT, POSITIVE, POSITIVE_SHARE, check, refuse
 from collatrisk.liquidation.dutch import DutchAuction
-from collatrisk.liquidation.dutch_sizes import bark_size
 from collatrisk.liquidation.dutch_terms import DutchTerms
 
 _TITLE = "bark"

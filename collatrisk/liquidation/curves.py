@@ -9,11 +9,16 @@ import math
 from dataclasses import dataclass
 from typing import Protocol
 
+from collatrisk.kernels.auction_rules import EXPONENTIAL, LINEAR, STAIRSTEP, curve_share
 from collatrisk.liquidation.checks import AMOUNT, INSIDE, POSITIVE, check, check_fields
 
 
 class PriceCurve(Protocol):
     """A curve that starts at 1 and never rises."""
+
+    def share(self, elapsed_s: float) -> float:
+        """The price as a share of its start, `elapsed_s` >= 0 seconds later."""
+        ...
 
     def price(self, top: float, elapsed_s: float) -> float:
         """The price `elapsed_s` >= 0 seconds after the start at `top`."""
@@ -33,10 +38,14 @@ class LinearDecrease:
     def __post_init__(self) -> None:
         check_fields(self, {"tau_s": POSITIVE})
 
+    def share(self, elapsed_s: float) -> float:
+        """The price as a share of its start, `elapsed_s` >= 0 seconds later."""
+        _elapsed(elapsed_s)
+        return curve_share(LINEAR, self.tau_s, 1.0, elapsed_s)
+
     def price(self, top: float, elapsed_s: float) -> float:
         """The price `elapsed_s` >= 0 seconds after the start at `top`."""
-        _elapsed(elapsed_s)
-        return top * ((self.tau_s - elapsed_s) / self.tau_s) if elapsed_s < self.tau_s else 0.0
+        return top * self.share(elapsed_s)
 
     def time_to(self, share: float) -> float:
         """The first second at which ``price <= share * top``."""
@@ -52,10 +61,14 @@ class ExponentialDecrease:
     def __post_init__(self) -> None:
         check_fields(self, {"cut": INSIDE})
 
+    def share(self, elapsed_s: float) -> float:
+        """The price as a share of its start, `elapsed_s` >= 0 seconds later."""
+        _elapsed(elapsed_s)
+        return curve_share(EXPONENTIAL, self.cut, 1.0, elapsed_s)
+
     def price(self, top: float, elapsed_s: float) -> float:
         """The price `elapsed_s` >= 0 seconds after the start at `top`."""
-        _elapsed(elapsed_s)
-        return float(top * self.cut**elapsed_s)
+        return top * self.share(elapsed_s)
 
     def time_to(self, share: float) -> float:
         """The first second at which ``price <= share * top``; inf for a share of 0."""
@@ -72,10 +85,14 @@ class StairstepExponentialDecrease:
     def __post_init__(self) -> None:
         check_fields(self, {"cut": INSIDE, "step_s": POSITIVE})
 
+    def share(self, elapsed_s: float) -> float:
+        """The price as a share of its start, `elapsed_s` >= 0 seconds later."""
+        _elapsed(elapsed_s)
+        return curve_share(STAIRSTEP, self.cut, self.step_s, elapsed_s)
+
     def price(self, top: float, elapsed_s: float) -> float:
         """The price `elapsed_s` >= 0 seconds after the start at `top`."""
-        _elapsed(elapsed_s)
-        return float(top * self.cut ** math.floor(elapsed_s / self.step_s))
+        return top * self.share(elapsed_s)
 
     def time_to(self, share: float) -> float:
         """The first multiple of the step at which ``price <= share * top``; inf for a share of 0."""

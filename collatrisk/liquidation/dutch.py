@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from collatrisk.kernels.auction_rules import purchase_size
 from collatrisk.liquidation.checks import AMOUNT, LIMIT, POSITIVE, Range, check, refuse
-from collatrisk.liquidation.dutch_sizes import purchase_size
 from collatrisk.liquidation.dutch_terms import DutchTerms
 
 _TITLE = "DutchAuction"
@@ -111,7 +111,7 @@ class DutchAuction:
         """Whether a reset is due, after which alone anybody may buy: strictly past the tail, or strictly below the
         cusp.
         """
-        return not self.closed and self.terms.needs_reset(self.top, time_s - self.started_s)
+        return not self.closed and self.terms.needs_reset(time_s - self.started_s)
 
     def time_until_taken(self, margin: float, feed: float) -> float:
         """Seconds from the last start until the price is at most ``feed * (1 - margin)``; inf if a reset is due

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from collatrisk.base.findings import Finding
 from collatrisk.base.validation import Problems
+from collatrisk.kernels.auction_rules import reset_due
 from collatrisk.liquidation.checks import AMOUNT, BELOW_ONE, INSIDE, LIMIT, POSITIVE, Range, check, record
 from collatrisk.liquidation.curves import (
     ExponentialDecrease,
@@ -81,9 +82,9 @@ class DutchTerms:
         """The keeper's reward for a start or a reset: ``tip + chip * to_raise``."""
         return self.tip + self.chip * to_raise
 
-    def needs_reset(self, top: float, elapsed_s: float) -> bool:
+    def needs_reset(self, elapsed_s: float) -> bool:
         """Whether nobody may buy before a reset: ``elapsed > tail`` or ``price / top < cusp``."""
-        return elapsed_s > self.tail_s or self.curve.price(top, elapsed_s) / top < self.cusp
+        return reset_due(self.curve.share(elapsed_s), elapsed_s, self.tail_s, self.cusp)
 
     def time_until_taken(self, margin: float, *, feed_ratio: float = 1.0) -> float:
         """Seconds until a keeper who wants `margin` buys, at a constant feed; inf if a reset is due before.
@@ -98,7 +99,7 @@ class DutchTerms:
         """
         check("DutchTerms.time_until_taken", {"margin": (margin, INSIDE), "feed_ratio": (feed_ratio, POSITIVE)})
         seconds = self.curve.time_to(feed_ratio * (1.0 - margin) / self.buffer)
-        return math.inf if math.isinf(seconds) or self.needs_reset(1.0, seconds) else seconds
+        return math.inf if math.isinf(seconds) or self.needs_reset(seconds) else seconds
 
     @property
     def findings(self) -> tuple[Finding, ...]:

@@ -1,7 +1,33 @@
-"""How much goes to auction and how much one buyer gets: the arithmetic of Maker's limits and dust rules, numbers only.
+"""The arithmetic of Maker's auctions as plain numbers: one source for the pure objects and for the compiled engine.
 
-Source: makerdao/dss, src/dog.sol and src/clip.sol (rules only).
+Nothing here is compiled: `collatrisk.liquidation` calls these functions as they are, `collatrisk.kernels.auctions`
+compiles the same ones. Source of the rules: makerdao/dss, src/abaci.sol, src/dog.sol and src/clip.sol (rules only).
 """
+
+from __future__ import annotations
+
+import math
+
+LINEAR, STAIRSTEP, EXPONENTIAL = range(3)
+
+
+def curve_share(curve: int, first: float, step_s: float, elapsed_s: float) -> float:
+    """The price as a share of its start, `elapsed_s` >= 0 seconds later.
+
+    Parameters
+    ----------
+    curve : LINEAR, STAIRSTEP or EXPONENTIAL. first : the length in seconds (linear), else the cut. step_s : of stairs.
+    """
+    if curve == LINEAR:
+        return (first - elapsed_s) / first if elapsed_s < first else 0.0
+    # A whole number as a float: compiled code would multiply an integer power out, with other roundings.
+    power = float(math.floor(elapsed_s / step_s)) if curve == STAIRSTEP else elapsed_s
+    return float(first**power)
+
+
+def reset_due(share: float, elapsed_s: float, tail_s: float, cusp: float) -> bool:
+    """Whether nobody may buy before a reset: strictly past the tail, or strictly below the cusp."""
+    return elapsed_s > tail_s or share < cusp
 
 
 def bark_size(debt: float, room: float, penalty: float, dust: float) -> float:
