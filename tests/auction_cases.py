@@ -65,6 +65,7 @@ def random_rule(draw, capacity: float, kinds=("dutch", "dutch", "english", "batc
         cusp=draw(st.sampled_from([0.0, 0.41, 0.83])),
         tip=draw(st.sampled_from([0.0, 0.5])),
         chip=draw(st.sampled_from([0.0, 0.01])),
+        breaker=draw(st.sampled_from([0, 0, 0, 0, 1, 2, 3])),
         **sizes(draw),
         capacity=capacity,
     )
@@ -83,6 +84,7 @@ def random_terms(draw, assets, kinds=("dutch", "dutch", "english", "batch")) -> 
         recourse=draw(st.booleans()),
         started_by=draw(st.sampled_from(["keeper", "lender"])),
         feed_delay_s=draw(st.sampled_from([0.0, 0.0, 600.0, 3600.0])),
+        breaker_from_s=draw(st.sampled_from([0.0, 3600.0, 7200.0])),
         borrow_rate=draw(st.sampled_from([0.0, 0.5])),
         most_running=draw(st.sampled_from([64, 3])),
     )

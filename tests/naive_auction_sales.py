@@ -195,12 +195,12 @@ class Batch:
                 continue
             most = market.resaleable(lot.asset, 1 - purse.keepers.slippage_tolerance) / market.prices[lot.asset]
             units = min(self.lot, most)
-            if units <= 0:
+            if units < 1e-9 * lot.collateral:
                 continue
             price = ((1 - purse.margin(k)) * market.worth(lot.asset, units) - gas) / units
             if price > 0 and price >= self.rule.reserve * feed:
                 units = min(units, purse.money(k) / price)
-                if units > 0:
+                if units >= 1e-9 * lot.collateral:
                     bids.append((price, -k, units))
         return sorted(bids, reverse=True)
 

@@ -174,8 +174,8 @@ class NaiveAuctions:
 
     def _shares(self, vault: Vault, feed) -> list[tuple[str, float]]:
         named = () if self.terms.asset_order == "pro_rata" else self.terms.asset_order
-        order = [*named, *(asset for asset in self.assets if asset not in named)]
-        held = [asset for asset in order if vault.units.get(asset, 0.0) > 0]
+        order = [*(a for a in named if a in self.assets), *(a for a in self.assets if a not in named)]
+        held = [asset for asset in order if vault.units[asset] * feed[asset] > ALL * vault.debt]
         worth = {asset: vault.units[asset] * feed[asset] for asset in held}
         left, shares = vault.debt, []
         for asset in held:
@@ -193,7 +193,7 @@ class NaiveAuctions:
         while share > 0 and vault.units[asset] > 0 and len(self.running) < self.terms.most_running:
             room = min(self.book.room(rule, asset), self.terms.max_lot_of(asset) * (1 + rule.penalty))
             part = bark_size(share, room, rule.penalty, rule.dust) if room > 0 else -1
-            if part <= 0 or getattr(rule, "breaker", 0) >= 1:
+            if part <= 0 or (getattr(rule, "breaker", 0) >= 1 and now_s >= self.terms.breaker_from_s):
                 return
             tab = part * (1 + rule.penalty) if part == share else min(part * (1 + rule.penalty), room)
             lot = vault.units[asset] if part == share else vault.units[asset] * (part / share)
@@ -204,7 +204,8 @@ class NaiveAuctions:
                 if not lookers or reward < gas:
                     return
             if isinstance(rule, DutchTerms):
-                auction = DutchAuction.start(rule, collateral=lot, debt=part, feed=feed, time_s=now_s, asset=asset)
+                calm = replace(rule, breaker=0)
+                auction = DutchAuction.start(calm, collateral=lot, debt=part, feed=feed, time_s=now_s, asset=asset)
                 auction = replace(auction, tab=tab, target=tab, rewards=reward)
             else:
                 auction = (English if isinstance(rule, EnglishTerms) else Batch)(rule, lot, tab, now_s)
@@ -216,6 +217,8 @@ class NaiveAuctions:
 
     def dutch(self, lot: Lot, now_s, feed, gas, lookers) -> None:
         auction = lot.auction
+        if now_s >= self.terms.breaker_from_s:
+            auction = lot.auction = replace(auction, terms=self.terms.rule_of(lot.asset))
         if auction.needs_reset(now_s):
             again = self._reset(auction, now_s, feed[lot.asset], gas, lookers)
             if again is None:
@@ -264,8 +267,7 @@ class NaiveAuctions:
 
     def finish(self, lot: Lot, now_s) -> None:
         vault = self.vaults[lot.account]
-        units = lot.collateral - lot.sold if not isinstance(lot.auction, DutchAuction) else lot.auction.returned
-        vault.units[lot.asset] += max(units, 0.0)
+        vault.units[lot.asset] += lot.auction.returned if isinstance(lot.auction, DutchAuction) else lot.auction.lot
         missing = lot.debt - lot.raised
         if missing > ALL * lot.debt:
             if self.terms.recourse:

@@ -9,6 +9,7 @@ from collatrisk.kernels.auction_keepers import finish, hand_over, money_of, wort
 from collatrisk.kernels.auction_market import resaleable
 from collatrisk.kernels.auction_state import (
     ASSET,
+    COLLATERAL,
     DEPTH,
     DEPTH_KIND,
     FEED_PRICE,
@@ -22,6 +23,7 @@ from collatrisk.kernels.auction_state import (
     START_S,
     TAB,
     TOLERANCE,
+    TRIFLE,
 )
 
 
@@ -77,13 +79,14 @@ def _seal(reserve, book, switches, margins, impacts, market, pressure, purse, ru
         depth, kind = market[DEPTH, asset], switches[DEPTH_KIND]
         most = resaleable(kind, impacts[asset], depth, pressure[asset], 1.0 - book[TOLERANCE]) / undisturbed
         units = min(running[LOT], most)
-        if units <= 0.0:
+        if units < TRIFLE * running[COLLATERAL]:
             continue
         worth = worth_to(k, units, asset, book, switches, margins, impacts, market, pressure)
         price = (worth - market[GAS_NOW, asset]) / units
         if price > 0.0 and price >= least:
+            units = min(units, money_of(k, book, purse) / price)
             bids[0, k] = price
-            bids[1, k] = min(units, money_of(k, book, purse) / price)
+            bids[1, k] = units if units >= TRIFLE * running[COLLATERAL] else 0.0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

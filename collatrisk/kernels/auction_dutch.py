@@ -13,6 +13,7 @@ from collatrisk.kernels.auction_market import resaleable
 from collatrisk.kernels.auction_state import (
     ASSET,
     BREAKER,
+    BREAKER_FROM,
     BUFFER,
     CHIP,
     COLLATERAL,
@@ -37,12 +38,12 @@ from collatrisk.kernels.auction_state import (
     TIP,
     TOLERANCE,
     TOP,
+    TRIFLE,
 )
 
 _curve_share = njit(cache=True, nogil=True, error_model="numpy")(auction_rules.curve_share)
 _reset_due = njit(cache=True, nogil=True, error_model="numpy")(auction_rules.reset_due)
 _purchase_size = njit(cache=True, nogil=True, error_model="numpy")(auction_rules.purchase_size)
-TRIFLE = 1e-9  # of the lot: less is not worth a transaction
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -58,11 +59,12 @@ def dutch_tick(  # type: ignore[no-untyped-def]
 ):  # fmt: skip
     """Reset if due and paid for, then let keepers buy, the least demanding first."""
     share = asking(rule, running, now_s)
+    breaker = rule[BREAKER] if now_s >= book[BREAKER_FROM] else 0.0
     if _reset_due(share, now_s - running[START_S], rule[TAIL], rule[CUSP]):
-        if not _reset(now_s, n_looking, rule, switches, market, running, who):
+        if breaker >= 2.0 or not _reset(now_s, n_looking, rule, switches, market, running, who):
             return
         share = 1.0
-    if rule[BREAKER] >= 3.0:
+    if breaker >= 3.0:
         return
     price = running[TOP] * share
     for k in range(looking.size):
@@ -77,8 +79,6 @@ def dutch_tick(  # type: ignore[no-untyped-def]
 def _reset(now_s, n_looking, rule, switches, market, running, who):  # type: ignore[no-untyped-def]
     """A new start from the present feed; whether there was one."""
     asset = who[ASSET]
-    if rule[BREAKER] >= 2.0:
-        return False
     if switches[LENDER_STARTS] == 0:
         rest = rule[DUST] * (1.0 + rule[PENALTY])
         worthwhile = running[TAB] >= rest and running[LOT] * market[FEED_PRICE, asset] >= rest

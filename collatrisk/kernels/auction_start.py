@@ -18,6 +18,7 @@ from collatrisk.kernels.auction_state import (
     BID_S,
     BIDDER,
     BREAKER,
+    BREAKER_FROM,
     BUFFER,
     CAPACITY,
     CASH_USED,
@@ -51,6 +52,8 @@ from collatrisk.kernels.auction_state import (
 )
 
 _bark_size = njit(cache=True, nogil=True, error_model="numpy")(auction_rules.bark_size)
+
+_NOTHING = 1e-12  # of a debt: what is worth or owed less is a rounding error
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -124,17 +127,17 @@ def _auction_off(  # type: ignore[no-untyped-def]
     """Share the debt out among the assets, by value or in turn, and start their auctions."""
     n_assets = ranks.size
     value, last = 0.0, -1
-    for place in range(n_assets):
-        i = ranks[place]
-        if units[i] > 0.0:
-            value += units[i] * market[FEED_PRICE, i]
-            last = i
     debt = left = owed[a]
     for place in range(n_assets):
+        worth = units[ranks[place]] * market[FEED_PRICE, ranks[place]]
+        if worth > _NOTHING * debt:
+            value += worth
+            last = ranks[place]
+    for place in range(n_assets):
         i = ranks[place]
-        if units[i] <= 0.0:
-            continue
         worth = units[i] * market[FEED_PRICE, i]
+        if worth <= _NOTHING * debt:
+            continue
         share = min(worth * thresholds[i], left) if switches[IN_TURN] == 1 else debt * (worth / value)
         share = left if i == last else min(share, left)
         left -= share
@@ -142,7 +145,7 @@ def _auction_off(  # type: ignore[no-untyped-def]
             room = min(book[CAPACITY] - raising.sum(), rules[i, ROOM] - raising[i])
             room = min(room, rules[i, LARGEST] * (1.0 + rules[i, PENALTY]))
             part = _bark_size(share, room, rules[i, PENALTY], rules[i, DUST]) if room > 0.0 else -1.0
-            if part <= 0.0 or rules[i, BREAKER] >= 1.0:
+            if part <= 0.0 or (rules[i, BREAKER] >= 1.0 and now_s >= book[BREAKER_FROM]):
                 break
             tab = part * (1.0 + rules[i, PENALTY])
             if part < share:
@@ -164,8 +167,7 @@ def _auction_off(  # type: ignore[no-untyped-def]
             amounts[AUCTIONED_VALUE] += lot * market[FEED_PRICE, i]
             if events[AUCTIONED] < 0:
                 events[AUCTIONED] = step
-    # A rounding error is no debt.
-    if owed[a] < 1e-12 * debt:
+    if owed[a] < _NOTHING * debt:
         owed[a] = 0.0
     return n_running
 

@@ -27,8 +27,9 @@ RESERVE = R0  # batch
     TIED_KEEP,
     DEPTH_STRESS,
     PRESSURE_KEEP,
-) = range(11)
-N_BOOK = 11
+    BREAKER_FROM,
+) = range(12)
+N_BOOK = 12
 # Its switches (int64).
 RECOURSE, LENDER_STARTS, DELAY, ORDER, DEPTH_KIND, SCAVENGER, STRESS_STEPS, IN_TURN = range(8)
 N_SWITCHES = 8
@@ -100,3 +101,5 @@ NEVER = -1
 
 # Records of auctions: path; ACCOUNT to PURCHASES; FIRST_S to FEED; END_S.
 N_RECORD = 23
+
+TRIFLE = 1e-9  # of a lot: less is not worth a transaction

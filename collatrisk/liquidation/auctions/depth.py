@@ -91,12 +91,11 @@ class Depth:
         adv : average daily volume in currency, > 0. daily_sigma : volatility a day, >= 0. k : the constant, about 1.
         """
         volumes, sigmas = _by_asset(adv), _by_asset(daily_sigma)
-        names = dict.fromkeys([*volumes, *sigmas])
-        pairs = {name: (_of(volumes, name), _of(sigmas, name)) for name in names}
-        known = {name: pair for name, pair in pairs.items() if None not in pair}
+        pairs = {name: (_of(volumes, name), _of(sigmas, name)) for name in dict.fromkeys([*volumes, *sigmas])}
+        known = {name: (v, s) for name, (v, s) in pairs.items() if v is not None and s is not None}
         check("Depth.square_root", {f"adv[{name!r}]": (volume, POSITIVE) for name, (volume, _) in known.items()})
         check("Depth.square_root", {f"daily_sigma[{name!r}]": (sigma, AMOUNT) for name, (_, sigma) in known.items()})
-        impact = {name: k * float(sigma) / math.sqrt(float(volume)) for name, (volume, sigma) in known.items()}
+        impact = {name: k * sigma / math.sqrt(volume) for name, (volume, sigma) in known.items()}
         return cls("square_root", FrozenMap(impact), half_life_s, stress, stress_days)
 
     @classmethod

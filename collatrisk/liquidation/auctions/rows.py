@@ -79,6 +79,7 @@ def auction_rows(
     book[at.TOLERANCE], book[at.CAPITAL] = keepers.slippage_tolerance, keepers.capital
     book[at.TIED_KEEP] = 0.0 if keepers.turnaround_s == 0 else math.exp(-tick_s / keepers.turnaround_s)
     book[at.DEPTH_STRESS], book[at.PRESSURE_KEEP] = depth.stress, depth.kept(tick_s)
+    book[at.BREAKER_FROM] = terms.breaker_from_s
     switches = np.zeros(at.N_SWITCHES, dtype=np.int64)
     switches[at.RECOURSE] = terms.recourse
     switches[at.LENDER_STARTS] = terms.started_by == "lender"

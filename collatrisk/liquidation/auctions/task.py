@@ -94,9 +94,17 @@ class AuctionTask:
         counts = np.zeros((n_rows, N_EVENTS, self.n_steps + 1), dtype=np.int64)
         sum_block(columns, events, MICRO_BLOCK, _LARGEST_ROOT, sums, squares, counts)
         tails = tuple(tuple(_positive(amounts[row, :, metric]) for metric in _TAILS) for row in range(n_rows))
-        kept = (amounts, events) if self.keep_paths else (None, None)
-        bridged = block.step_variance is not None and self.factor is not None
-        return BlockResult(n_paths, counts, sums, squares, tails, *kept, records, bridged)
+        return BlockResult(
+            n_paths=n_paths,
+            counts=counts,
+            sums=sums,
+            squares=squares,
+            tails=tails,
+            amounts=amounts if self.keep_paths else None,
+            events=events if self.keep_paths else None,
+            records=records,
+            bridged=block.step_variance is not None and self.factor is not None,
+        )
 
     def _fill(
         self, block: PathBlock, rows: AuctionRows, amounts: FloatArray, events: NDArray[np.int32]

@@ -42,6 +42,7 @@ class AuctionTerms:
     started_by : ``"keeper"`` (default: somebody must look at that moment, and the reward must pay for the gas) or
         ``"lender"`` (at once and without reward).
     feed_delay_s : age of the prices that trigger and start auctions, seconds >= 0, at most a step of the paths.
+    breaker_from_s : seconds from the start of the paths at which the breakers of the rules trip, >= 0. Default 0.
     borrow_rate : interest on what is owed outside auctions, per year, continuous, in [-0.1, 10].
     most_running : auctions that may run at one time, whole number from 1 to 4096.
 
@@ -58,6 +59,7 @@ class AuctionTerms:
     recourse: bool = True
     started_by: Literal["keeper", "lender"] = "keeper"
     feed_delay_s: float = 0.0
+    breaker_from_s: float = 0.0
     borrow_rate: float = 0.0
     most_running: int = 64
 
@@ -76,6 +78,7 @@ class AuctionTerms:
         self._check_asset_order(problems)
         problems.check(isinstance(self.recourse, bool), "recourse", self.recourse, "must be True or False", "give True")
         problems.number("feed_delay_s", self.feed_delay_s, low=0, remedy="3600 for an hour")
+        problems.number("breaker_from_s", self.breaker_from_s, low=0, remedy="0: from the start")
         problems.number("borrow_rate", self.borrow_rate, low=-0.1, high=10, remedy="give 0.05 for 5 % a year")
         problems.integer("most_running", self.most_running, low=1, high=_MOST_RUNNING, remedy="64, say")
         problems.raise_if_any()
