@@ -142,6 +142,7 @@ def twin(source, accounts, terms, bidders, depth, n_ticks: int, path: int) -> Na
             account.debts["USD"],
             {asset: terms.threshold_of(asset) for asset in assets},
             1.0,
+            account.debts["USD"],
         )
         for account in accounts
     ]

@@ -58,6 +58,7 @@ class Vault:
     debt: float
     thresholds: dict[str, float]
     cash_threshold: float
+    debt_at_first: float
     written_off: float = 0.0
     interest: float = 0.0
     found_s: float | None = None
@@ -152,6 +153,9 @@ class NaiveAuctions:
         return lot.auction.price_at(now_s) / self.market.prices[lot.asset] if dutch else 0.0
 
     def start(self, now_s, feed, gas, lookers) -> None:
+        for vault in self.vaults:
+            if vault.debt < ALL * vault.debt_at_first:
+                vault.debt = 0.0
         unhealthy = [(vault.health(feed), a) for a, vault in enumerate(self.vaults) if vault.health(feed) < 1]
         for _, a in unhealthy:
             if self.vaults[a].found_s is None:
@@ -168,9 +172,7 @@ class NaiveAuctions:
             if vault.health(feed) < 1:
                 before = vault.debt
                 for asset, share in self._shares(vault, feed):
-                    self._auction_off(a, asset, share, now_s, feed[asset], gas[asset], lookers)
-                if vault.debt < ALL * before:
-                    vault.debt = 0.0
+                    self._auction_off(a, asset, share, before, now_s, feed[asset], gas[asset], lookers)
 
     def _shares(self, vault: Vault, feed) -> list[tuple[str, float]]:
         named = () if self.terms.asset_order == "pro_rata" else self.terms.asset_order
@@ -188,12 +190,12 @@ class NaiveAuctions:
             left -= share
         return shares
 
-    def _auction_off(self, a, asset, share, now_s, feed, gas, lookers) -> None:
+    def _auction_off(self, a, asset, share, before, now_s, feed, gas, lookers) -> None:
         vault, rule = self.vaults[a], self.terms.rule_of(asset)
         while share > 0 and vault.units[asset] > 0 and len(self.running) < self.terms.most_running:
             room = min(self.book.room(rule, asset), self.terms.max_lot_of(asset) * (1 + rule.penalty))
             part = bark_size(share, room, rule.penalty, rule.dust) if room > 0 else -1
-            if part <= 0 or (getattr(rule, "breaker", 0) >= 1 and now_s >= self.terms.breaker_from_s):
+            if part <= ALL * before or (getattr(rule, "breaker", 0) >= 1 and now_s >= self.terms.breaker_from_s):
                 return
             tab = part * (1 + rule.penalty) if part == share else min(part * (1 + rule.penalty), room)
             lot = vault.units[asset] if part == share else vault.units[asset] * (part / share)

@@ -34,7 +34,7 @@ def random_case(draw):
     return source, accounts, draw(random_terms(source.assets)), draw(keepers), draw(depths)
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(random_case())
 def test_collateral_and_money_are_conserved(case) -> None:
     source, accounts, terms, bidders, depth = case
@@ -70,7 +70,7 @@ def test_collateral_and_money_are_conserved(case) -> None:
     assert np.allclose(paid, resold - gas, rtol=1e-8, atol=1e-8)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(random_case())
 def test_limits_are_never_exceeded_but_by_dust(case) -> None:
     source, accounts, terms, bidders, depth = case

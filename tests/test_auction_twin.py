@@ -30,7 +30,7 @@ def near(value):
     return pytest.approx(value, rel=1e-8, abs=1e-8)
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(random_case())
 def test_the_kernel_is_its_twin(case) -> None:
     source, accounts, terms, bidders, depth, n_ticks = case

@@ -70,7 +70,7 @@ def health_of(units, owed, thresholds, prices):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def start_auctions(  # type: ignore[no-untyped-def]
-    now_s, step, n_looking, rules, book, switches, ranks, thresholds, market, free, owed, raising, running, who,
+    now_s, step, n_looking, rules, book, switches, ranks, thresholds, market, debts, free, owed, raising, running, who,
     n_running, health, found_s, amounts, events,
 ):  # fmt: skip
     """Start what has to start at this tick; the number of running auctions then.
@@ -79,6 +79,8 @@ def start_auctions(  # type: ignore[no-untyped-def]
     """
     n_due = 0
     for a in range(free.shape[0]):
+        if owed[a] < _NOTHING * debts[a]:
+            owed[a] = 0.0
         health[a] = health_of(free[a], owed[a], thresholds[a], market[FEED_PRICE])
         if health[a] < 1.0:
             n_due += 1
@@ -145,7 +147,7 @@ def _auction_off(  # type: ignore[no-untyped-def]
             room = min(book[CAPACITY] - raising.sum(), rules[i, ROOM] - raising[i])
             room = min(room, rules[i, LARGEST] * (1.0 + rules[i, PENALTY]))
             part = _bark_size(share, room, rules[i, PENALTY], rules[i, DUST]) if room > 0.0 else -1.0
-            if part <= 0.0 or (rules[i, BREAKER] >= 1.0 and now_s >= book[BREAKER_FROM]):
+            if part <= _NOTHING * debt or (rules[i, BREAKER] >= 1.0 and now_s >= book[BREAKER_FROM]):
                 break
             tab = part * (1.0 + rules[i, PENALTY])
             if part < share:
@@ -167,8 +169,6 @@ def _auction_off(  # type: ignore[no-untyped-def]
             amounts[AUCTIONED_VALUE] += lot * market[FEED_PRICE, i]
             if events[AUCTIONED] < 0:
                 events[AUCTIONED] = step
-    if owed[a] < _NOTHING * debt:
-        owed[a] = 0.0
     return n_running
 
 

@@ -137,8 +137,8 @@ def auction_block(  # type: ignore[no-untyped-def]
                     raising[who[n, ASSET]] += running[n, TAB]
                 now_s = tick * book[TICK]
                 n_running = start_auctions(
-                    now_s, step, n_looking, rules, book, switches, ranks, thresholds, market, free, owed, raising,
-                    running, who, n_running, health, times[0], amounts[:, p], events[:, p],
+                    now_s, step, n_looking, rules, book, switches, ranks, thresholds, market, debts, free, owed,
+                    raising, running, who, n_running, health, times[0], amounts[:, p], events[:, p],
                 )  # fmt: skip
                 if n_running == 0:
                     continue
