@@ -37,6 +37,7 @@ def warmup(on_step: Callable[[str, int, int], object] | None = None) -> Mapping[
 
 def _steps() -> dict[str, Step]:
     from collatrisk.collateral import Loan, Mix, Terms
+    from collatrisk.liquidation import AuctionTerms, DutchTerms, LinearDecrease, run_auctions
     from collatrisk.liquidation.bands import BandPosition, BandTerms
     from collatrisk.liquidation.bands_run import run_bands
     from collatrisk.liquidation.perpetual_accounts import PerpetualPositions
@@ -65,5 +66,6 @@ def _steps() -> dict[str, Step]:
         "perpetuals": lambda: run_perpetuals(
             plan, PerpetualPositions(1.0, {"ETH": 1.0}), ExchangeTerms(((1.0, 0.01),))
         ),
+        "auctions": lambda: run_auctions(plan, loan, AuctionTerms(DutchTerms(LinearDecrease(3600), buffer=1.2))),
         "fits": lambda: fit_panel([0.01 * noise], Garch()),
     }

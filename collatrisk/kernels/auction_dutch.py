@@ -7,9 +7,9 @@ import math
 import numpy as np
 from numba import njit
 
-from collatrisk.kernels import auction_rules
 from collatrisk.kernels.auction_keepers import finish, hand_over, is_sold_out, money_of, worth_to
 from collatrisk.kernels.auction_market import resaleable
+from collatrisk.kernels.auction_rules import curve_share, purchase_size, reset_due
 from collatrisk.kernels.auction_state import (
     ASSET,
     BREAKER,
@@ -41,9 +41,9 @@ from collatrisk.kernels.auction_state import (
     TRIFLE,
 )
 
-_curve_share = njit(cache=True, nogil=True, error_model="numpy")(auction_rules.curve_share)
-_reset_due = njit(cache=True, nogil=True, error_model="numpy")(auction_rules.reset_due)
-_purchase_size = njit(cache=True, nogil=True, error_model="numpy")(auction_rules.purchase_size)
+_curve_share = njit(cache=True, nogil=True, error_model="numpy")(curve_share)
+_reset_due = njit(cache=True, nogil=True, error_model="numpy")(reset_due)
+_purchase_size = njit(cache=True, nogil=True, error_model="numpy")(purchase_size)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

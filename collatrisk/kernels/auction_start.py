@@ -6,7 +6,7 @@ import math
 
 from numba import njit
 
-from collatrisk.kernels import auction_rules
+from collatrisk.kernels.auction_rules import bark_size
 from collatrisk.kernels.auction_state import (
     ACCOUNT,
     AS_LISTED,
@@ -51,7 +51,7 @@ from collatrisk.kernels.auction_state import (
     TRIGGERED,
 )
 
-_bark_size = njit(cache=True, nogil=True, error_model="numpy")(auction_rules.bark_size)
+_bark_size = njit(cache=True, nogil=True, error_model="numpy")(bark_size)
 
 _NOTHING = 1e-12  # of a debt: what is worth or owed less is a rounding error
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from collatrisk.base.validation import Problems
 from collatrisk.base.frozen import FrozenMap, checked_map
+from collatrisk.base.validation import Problems
 from collatrisk.liquidation.checks import AMOUNT, POSITIVE, Range, check, record
 
 DepthKind = Literal["linear", "square_root", "constant_product"]

@@ -9,9 +9,9 @@ from typing import Literal
 
 from collatrisk.base.errors import InputError
 from collatrisk.base.findings import Finding
+from collatrisk.base.frozen import FrozenDict, FrozenMap
 from collatrisk.base.validation import Problems
 from collatrisk.collateral import Terms
-from collatrisk.base.frozen import FrozenDict, FrozenMap
 from collatrisk.liquidation.checks import LIMIT, record
 from collatrisk.liquidation.dutch_terms import DutchTerms
 from collatrisk.liquidation.english import BatchTerms, EnglishTerms
