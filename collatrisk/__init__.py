@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from collatrisk.base.version import __version__
 
 if TYPE_CHECKING:
+    from collatrisk import backtest as backtest, liquidation as liquidation
     from collatrisk.assessment import (
         Assessment as Assessment,
         assess as assess,
@@ -65,7 +66,9 @@ if TYPE_CHECKING:
     )
     from collatrisk.liquidation.auctions import (
         AuctionOutcomes as AuctionOutcomes,
+        AuctionTargets as AuctionTargets,
         AuctionTerms as AuctionTerms,
+        CalibratedAuction as CalibratedAuction,
         Depth as Depth,
         Keepers as Keepers,
         run_auctions as run_auctions,
@@ -349,7 +352,9 @@ _HOME: dict[str, tuple[str, ...]] = {
     "liquidation": ("venues",),
     "liquidation.auctions": (
         "AuctionOutcomes",
+        "AuctionTargets",
         "AuctionTerms",
+        "CalibratedAuction",
         "Depth",
         "Keepers",
         "run_auctions",
@@ -423,10 +428,14 @@ _HOME: dict[str, tuple[str, ...]] = {
 }
 _MODULE_OF = {name: f"collatrisk.{module}" for module, names in _HOME.items() for name in names}
 
-__all__ = ["__version__", *sorted(_MODULE_OF)]
+_ROOMS = ("backtest", "liquidation")  # rooms whose functions are called by the room's name: cr.backtest.auctions(...)
+
+__all__ = ["__version__", *sorted([*_MODULE_OF, *_ROOMS])]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _ROOMS:
+        return import_module(f"collatrisk.{name}")
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'collatrisk' has no attribute {name!r}")
     value = getattr(import_module(_MODULE_OF[name]), name)

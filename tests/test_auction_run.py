@@ -233,3 +233,14 @@ def test_questions_that_have_no_answer() -> None:
             ask()
     assert math.isnan(out.book.ratio("recovery").value)
     assert [account.name for account in out] == ["loan #1", "loan #2"]
+
+
+def test_straight_lines_are_what_a_source_without_variances_gives() -> None:
+    inside = cr.simulate(plan(300))
+    bare = cr.PricePaths(inside.assets, inside.clock, inside.block, seed=inside.seed)
+    lines = run_auctions(inside, LOAN, TERMS, tick_s=300, within="lines")
+    none = run_auctions(bare, LOAN, TERMS, tick_s=300)
+    assert lines.data.moments == none.data.moments
+    assert "no-bridge" not in {finding.code for finding in lines.findings}
+    bridged = run_auctions(inside, LOAN, TERMS, tick_s=300)
+    assert bridged.probability("triggered").value > lines.probability("triggered").value

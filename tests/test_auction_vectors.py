@@ -41,15 +41,17 @@ def vault(lot: float, debt: float) -> Account:
 def sold_after(curve, top: float, seconds: int) -> float:
     """The price at which a lot is sold some seconds after its start.
 
-    The market is worth next to nothing until the minute of that second, then doubles every second, and pays for the
-    keeper's gas at that second for the first time.
+    The market is worth little until the minute of that second, then rises so fast that it pays for the keeper's gas at
+    that second for the first time.
     """
-    at_that_second = 1e30
-    prices = [at_that_second * 2.0 ** max(60 * minute - seconds, -600) for minute in range(seconds // 60 + 2)]
-    gas = at_that_second * 0.99 - top if seconds else 0.0
+    minute, second = (seconds - 1) // 60, (seconds - 1) % 60 + 1
+    worth, rise = 1e3 * top, 2.0 ** min(second, 20)
+    prices = [worth / rise] * (minute + 1) + [worth * rise ** ((60 - second) / second)]
+    prices = prices if seconds else [worth, worth]
+    gas = 0.99 * worth - top if seconds else 0.0
     rule = DutchTerms(curve, buffer=top / prices[0])
-    debt = 1e9 * at_that_second  # never raised: the whole lot is sold
-    _, table = auctions(prices, vault(1.0, debt), rule, Keepers(1, 0.0, gas=max(gas, 0.0)), tick_s=1.0)
+    debt = 10 * worth  # never raised: the whole lot is sold
+    _, table = auctions(prices, vault(1.0, debt), rule, Keepers(1, 0.0, gas=gas), tick_s=1.0)
     (row,) = table.to_dict("records")
     assert row["purchases"] == 1
     assert row["end_s"] - row["first_s"] == seconds

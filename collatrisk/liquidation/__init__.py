@@ -21,9 +21,12 @@ from collatrisk.liquidation.auction_book import AuctionBook, Bark, bark
 from collatrisk.liquidation.auctions import (
     AccountAuctions,
     AuctionOutcomes,
+    AuctionTargets,
     AuctionTerms,
+    CalibratedAuction,
     Depth,
     Keepers,
+    calibrate_auction,
     run_auctions,
 )
 from collatrisk.liquidation.curves import (
@@ -53,9 +56,11 @@ __all__ = [
     "AccountAuctions",
     "AuctionBook",
     "AuctionOutcomes",
+    "AuctionTargets",
     "AuctionTerms",
     "Bark",
     "BatchTerms",
+    "CalibratedAuction",
     "Depth",
     "DutchAuction",
     "DutchTerms",
@@ -77,6 +82,7 @@ __all__ = [
     "aave_v3",
     "aave_v4",
     "bark",
+    "calibrate_auction",
     "compound",
     "constant_product",
     "euler",

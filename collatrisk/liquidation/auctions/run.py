@@ -30,6 +30,7 @@ from collatrisk.risk import tail_size
 from collatrisk.simulation.source import PathSource, check_source
 
 Accounts = Account | Loan | Sequence[Account | Loan]
+Within = Literal["bridge", "lines"]
 _TICK_S = 60.0
 _MOST_TICKS = 1 << 16
 
@@ -42,6 +43,7 @@ def run_auctions(
     keepers: Keepers | None = None,
     depth: Depth | None = None,
     tick_s: float | None = None,
+    within: Within = "bridge",
     executor: Executor | None = None,
     keep: Literal["summary", "paths"] = "summary",
     horizon_days: float | None = None,
@@ -61,6 +63,8 @@ def run_auctions(
     depth : where they resell. Default: `Depth.unlimited()`.
     tick_s : seconds between the moments at which something can happen, a whole part of a step. Default: 60, or the next
         whole part below.
+    within : prices inside a step: a Brownian ``"bridge"`` where the source knows its step variances (default), or
+        straight ``"lines"`` of their logarithms, as between the closes of a history.
     executor, keep, horizon_days, lowest_level, block_size, progress : as for `run_margin`. ``keep="paths"`` also keeps
         a record of every auction.
 
@@ -79,7 +83,7 @@ def run_auctions(
     correlation, for several assets), drawn tick by tick from a stream of its own; without, log prices are interpolated.
     No rule, keeper or sale moves the prices at the steps' ends. The law of one auction is in docs/auctions.md.
     """
-    run = prepared(source, accounts, keepers, depth, tick_s, horizon_days, lowest_level, keep)
+    run = prepared(source, accounts, keepers, depth, tick_s, horizon_days, lowest_level, keep, within)
     (gathered,) = run.gathered((terms,), executor, block_size, progress)
     return run.outcomes(terms, gathered)
 
@@ -98,6 +102,7 @@ class PreparedRun:
     n_ticks: int
     lowest_level: float
     keep: str
+    within: str
 
     def gathered(
         self,
@@ -111,7 +116,7 @@ class PreparedRun:
             source=self.source,
             positions=self.positions,
             rows=self.rows(terms),
-            factor=_factor(self.source, self.positions),
+            factor=_factor(self.source, self.positions) if self.within == "bridge" else None,
             n_steps=self.n_steps,
             n_ticks=self.n_ticks,
             within_key=stream_key(self.source.seed, Purpose.WITHIN_STEP),
@@ -168,6 +173,7 @@ def prepared(
     horizon_days: float | None,
     lowest_level: float,
     keep: str,
+    within: str = "bridge",
 ) -> PreparedRun:
     """Check everything but the rules of sale; parameters as for `run_auctions`."""
     problems = Problems("run_auctions")
@@ -178,6 +184,7 @@ def prepared(
     problems.check(isinstance(depth, Depth), "depth", depth, "must be a Depth", "give Depth.linear(1e-8)")
     held = _accounts(problems, source, accounts)
     problems.choice("keep", keep, ("summary", "paths"))
+    problems.choice("within", within, ("bridge", "lines"))
     problems.number(
         "lowest_level", lowest_level, low=0, high=1, open_low=True, open_high=True, remedy="give 0.95 for 95 %"
     )
@@ -188,7 +195,7 @@ def prepared(
     problems.raise_if_any()
     matrices = positions(held, source.assets)
     names = _unique([account.label for account in held])
-    return PreparedRun(source, held, names, matrices, keepers, depth, steps, n_ticks, lowest_level, keep)
+    return PreparedRun(source, held, names, matrices, keepers, depth, steps, n_ticks, lowest_level, keep, within)
 
 
 def _accounts(problems: Problems, source: PathSource, accounts: Accounts) -> tuple[Account, ...]:
@@ -251,7 +258,7 @@ def _unique(labels: list[str]) -> tuple[str, ...]:
 
 def _findings(run: PreparedRun, terms: AuctionTerms, gathered: Gathered) -> tuple[Finding, ...]:
     found = [*run.keepers.findings, *terms.findings]
-    if not gathered.bridged and run.n_ticks > 1:
+    if not gathered.bridged and run.n_ticks > 1 and run.within == "bridge":
         text = "the source has no step variances, so prices are interpolated within steps"
         remedy = "triggers and moves inside a step are missed: give hourly steps or finer"
         found.append(Finding("no-bridge", "warning", "source", f"{text}; {remedy}"))
