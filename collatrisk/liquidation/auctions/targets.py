@@ -59,7 +59,7 @@ class AuctionTargets:
     def excess(self, measures: Mapping[str, float]) -> dict[str, float]:
         """By how much each limit is exceeded, as a share of it (of 1e-6 for a limit below that); 0 where it is met.
 
-        A measure that is not a number (no auction at all) meets every limit.
+        A measure that is not a number (nothing is ever due) meets every limit.
         """
         found = {}
         for name, limit in self.limits.items():
@@ -69,11 +69,18 @@ class AuctionTargets:
 
 
 def measured(book: AccountAuctions, debt: float, level: float) -> dict[str, Estimate]:
-    """Each of `MEASURES` for a book that owed `debt` at the start."""
-    return {
+    """Each of `MEASURES` for a book that owed `debt` at the start.
+
+    Accounts that should go to auction where no auction ever starts are failures, and what they lose is a loss.
+    """
+    found = {
         "mean_loss": book.ratio("loss_rate"),
         "es_loss": book.expected_shortfall("shortfall", level).mapped(1.0 / debt, floor=0.0),
         "clearing_days": book.ratio("clearing_days"),
         "penalty": book.ratio("penalty_share"),
         "failed": book.ratio("failed_share"),
     }
+    if book.probability("auctioned").value == 0.0 < book.probability("triggered").value:
+        found["mean_loss"] = book.mean("shortfall").mapped(1.0 / debt, floor=0.0)
+        found["failed"] = Estimate.exact(1.0, "accounts are due and no auction ever starts", book.n_paths)
+    return found
