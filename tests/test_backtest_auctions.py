@@ -74,7 +74,7 @@ def test_the_worst_windows_are_disjoint_and_the_worst(honest) -> None:
 def test_a_calibrated_rule_brings_its_keepers(promise) -> None:
     targets = cr.AuctionTargets(clearing_days=1.0)
     best = cr.liquidation.calibrate_auction(
-        promise, LOAN, TERMS, {"buffer": [1.1, 1.3]}, targets, keepers=Keepers(2, 0.04), tick_s=600
+        promise, LOAN, TERMS, {"buffer": [1.1, 1.3]}, targets, keepers=Keepers(2, 0.04), tick_s=600, within="lines"
     )
     found = cr.backtest.auctions(history(1.0, 200), LOAN, best, promise=promise, horizon_days=0.25, tick_s=600)
     measured = found.promised["rule"].ratio("clearing_days").value

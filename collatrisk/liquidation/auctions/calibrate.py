@@ -16,7 +16,7 @@ from collatrisk.base.validation import Problems
 from collatrisk.execution import MICRO_BLOCK
 from collatrisk.liquidation.auctions.depth import Depth
 from collatrisk.liquidation.auctions.keepers import Keepers
-from collatrisk.liquidation.auctions.run import Accounts, PreparedRun, prepared
+from collatrisk.liquidation.auctions.run import Accounts, PreparedRun, Within, prepared
 from collatrisk.liquidation.auctions.settings import settings_of_rules, with_settings
 from collatrisk.liquidation.auctions.targets import MEASURES, AuctionTargets, measured
 from collatrisk.liquidation.auctions.terms import AuctionTerms
@@ -91,6 +91,7 @@ def calibrate_auction(
     prefer: Preference = "loss",
     judge: Literal["value", "upper"] = "value",
     tick_s: float | None = None,
+    within: Within = "bridge",
     horizon_days: float | None = None,
     executor: Executor | None = None,
     block_size: int = 4 * MICRO_BLOCK,
@@ -102,7 +103,7 @@ def calibrate_auction(
 
     Parameters
     ----------
-    source, accounts, keepers, depth, tick_s, horizon_days, executor, block_size : as for `run_auctions`.
+    source, accounts, keepers, depth, tick_s, within, horizon_days, executor, block_size : as for `run_auctions`.
     terms : the rules; what is not among the candidates stays as it is there.
     candidates : setting -> values, all combinations of which are tried (at most 2000): any number of the rules
         (``"buffer"``, ``"tail_s"``, ``"cusp"``, ``"tip"``, ``"chip"``, ``"penalty"``, ``"capacity"``,
@@ -126,7 +127,7 @@ def calibrate_auction(
     _check(problems, terms, candidates, targets, prefer, judge)
     problems.raise_if_any()
     level = min(targets.level, 0.95)
-    run = prepared(source, accounts, keepers, depth, tick_s, horizon_days, level, "summary")
+    run = prepared(source, accounts, keepers, depth, tick_s, horizon_days, level, "summary", within)
     debt = sum(account.debts.get(account.currency, 0.0) for account in run.held)
     problems.check(debt > 0, "accounts", debt, "must owe something", "give accounts with debts")
     problems.raise_if_any()
