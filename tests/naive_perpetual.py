@@ -78,6 +78,11 @@ class Book:
 
     def step(self, t, prices) -> None:
         self.closed = {(m, side): 0.0 for m in self.names for side in (-1, 1)}
+        for m in self.names if t else ():
+            for i, size in enumerate(self.size):
+                paid = size[m] * prices[m] * self.terms.market(m).funding_rate
+                self.quote[i] -= paid
+                self.outside += paid
         due = []
         for i in range(len(self.accounts)):
             equity, counted, _, asked, _ = self.look(i, prices)
@@ -104,7 +109,12 @@ class Book:
                 self.out["accounts_liquidated"] += 1
                 self.pay_reward(reward, sum(1 for size in self.size[i].values() if size), counted)
             size, price = self.size[i][m], prices[m]
+            room = self.terms.market(m).largest_step - (self.closed[m, -1] + self.closed[m, 1]) / price
+            if room <= TINY * abs(size):
+                blocked.add(m)
+                continue
             delta = -size if abs(base[m]) >= abs(size) * (1 - TINY) else -base[m]
+            delta = math.copysign(min(abs(delta), room), delta)
             bankrupt = price - equity * (by_market[m] / sum(by_market.values())) / size
             side = -1 if delta < 0 else 1
             fill = fill_price(self.terms.market(m), price, delta, self.closed[m, side], self.skew(m))

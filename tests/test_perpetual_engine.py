@@ -40,6 +40,8 @@ markets = st.builds(
     positive_factor=st.sampled_from([0.0, 1e-5]),
     negative_factor=st.sampled_from([0.0, 2e-5]),
     closing_fee=st.sampled_from([0.0, 1e-3]),
+    funding_rate=st.sampled_from([0.0, 0.013, -0.02]),
+    largest_step=st.sampled_from([math.inf, math.inf, 3.3]),
 )
 keepers = st.sampled_from([None, KeeperTerms(1.0, 30.0, 0.1, 0.5, 0.3, 0.7)])
 rules = st.builds(
@@ -175,6 +177,19 @@ def test_limits_of_depth_and_of_many_small_closes() -> None:
     assert partial.events()["delta"].sum() == pytest.approx(-5.0, abs=1.01)
 
 
+def test_longs_pay_shorts_and_a_window_limits_each_step() -> None:
+    terms = PerpetualTerms({"A": PerpetualMarket(Brackets.flat(0.01), funding_rate=0.02, largest_step=4.0)})
+    pair = [P(1e4, {"A": 10.0}, {"A": 100.0}), P(1e4, {"A": -10.0}, {"A": 100.0})]
+    paid = cr.run_perpetuals(one_path(100, 100, 100), pair, terms, keep="states")
+    assert paid.states.equity[0, 2].tolist() == [1e4 - 40.0, 1e4 + 40.0]
+    assert paid.values("traders_profit")[0] == paid.values("outside_profit")[0] == 0.0
+    slow = cr.run_perpetuals(
+        one_path(100, 90.5, 90.5, 90.5, 90.5), P(100.0, {"A": 10.0}, {"A": 100.0}), terms, keep="events"
+    )
+    assert slow.events()["delta"].tolist() == [-4.0, -4.0, -2.0]
+    assert slow.events()["step"].tolist() == [1, 2, 3]
+
+
 def test_results_depend_on_neither_workers_nor_blocks_and_travel() -> None:
     rng = np.random.default_rng(4)
     prices = 100 * np.exp(np.cumsum(rng.normal(0, 0.05, (3000, 9, 2)), axis=1))
@@ -221,7 +236,7 @@ def test_a_mark_price_that_never_moves_is_said_loudly() -> None:
         (lambda: Brackets(((100.0, 0.1), (50.0, 0.05))), "2 problems"),
         (lambda: ExchangeTerms(((1.0, 0.1),), 0.0, True, -1.0, "leverage", -1.0), "4 problems"),
         (lambda: PerpetualTerms({}, 2.0, 0.5, -1.0, 0.0, deleveraging="x", fund=-1.0), "7 problems"),
-        (lambda: PerpetualMarket(Brackets.flat(0.1), slope=-1.0, closing_fee=2.0), "2 problems"),
+        (lambda: PerpetualMarket(Brackets.flat(0.1), slope=-1.0, closing_fee=2.0, largest_step=0.0), "3 problems"),
     ],
 )
 def test_bad_input_is_refused_with_all_its_problems(action, message) -> None:

@@ -27,11 +27,13 @@ from collatrisk.kernels.perpetual_closing import (
 from collatrisk.kernels.perpetual_rules import (
     CLOSE,
     FUND,
+    FUNDING,
     LEAST,
     OUTSIDE_SKEW,
     RANKING,
     REWARD,
     SPREAD,
+    WINDOW,
     bankruptcy_price,
     closing_charge,
     fill_price,
@@ -123,7 +125,13 @@ def liquidate(  # type: ignore[no-untyped-def]
             amounts[FUND_PAID] += min(paid, fund)
             fund = max(fund - paid, 0.0)
         held = size[a, m]
+        room = markets[m, WINDOW] - (closed[m, 0] + closed[m, 1]) / prices[m]
+        if room <= TINY * abs(held):
+            blocked[m] = True
+            continue
         delta = -held if abs(base[m]) >= abs(held) * (1.0 - TINY) else -base[m]
+        if abs(delta) > room:
+            delta = room if delta > 0.0 else -room
         bankrupt = bankruptcy_price(held, prices[m], equity, required[m] / total)
         limit = np.nan
         side = 0 if delta < 0.0 else 1
@@ -281,6 +289,10 @@ def perpetual_block(  # type: ignore[no-untyped-def]
                 now[m] = prices[t, columns[m], p]
                 closed[m, 0] = 0.0
                 closed[m, 1] = 0.0
+                if t > 0 and markets[m, FUNDING] != 0.0:
+                    for a in range(n_accounts):
+                        quote[a] -= size[a, m] * now[m] * markets[m, FUNDING]
+                        outside[0] += size[a, m] * now[m] * markets[m, FUNDING]
             n_due = 0
             for a in range(n_accounts):
                 worth[a] = 0.0

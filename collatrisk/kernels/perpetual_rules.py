@@ -23,8 +23,10 @@ from numba import njit
     NEGATIVE,  # its factor where it grows; both 0: none
     MOST_IMPACT,  # largest negative impact that counts in the test, share of the size at entry
     CLOSING_FEE,  # share of the notional, counted in the test and paid on closing
-) = range(12)
-N_MARKET = 12
+    FUNDING,  # paid by longs to shorts each step, share of the notional
+    WINDOW,  # largest size closed in the market in one step; inf: no limit
+) = range(14)
+N_MARKET = 14
 # Columns of a tier (float64).
 CAP, RATE, AMOUNT = range(3)
 # Rules of the venue (float64).

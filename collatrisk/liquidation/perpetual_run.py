@@ -71,9 +71,8 @@ def run_perpetuals(
     problems.raise_if_any()
     rules = PerpetualTerms.of(terms, **changes)
     arrays = position_arrays(held, rules, source.assets)
-    task = _PerpetualTask(
-        source, arrays, rules.market_array(arrays.markets), rules.tier_array(arrays.markets), rules.rule_array(), keep
-    )
+    markets = rules.market_array(arrays.markets, source.clock.step_days)
+    task = _PerpetualTask(source, arrays, markets, rules.tier_array(arrays.markets), rules.rule_array(), keep)
     parts = list(iter_blocks(task, source.n_paths, size=block_size, executor=executor, on_done=progress))
     amounts = np.concatenate([part.amounts for part in parts])
     columns = {name: np.ascontiguousarray(amounts[:, i]) for i, name in enumerate(UNITS)}

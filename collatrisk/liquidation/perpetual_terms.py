@@ -36,7 +36,8 @@ class PerpetualMarket:
     outside_skew : net size of all who are not among the accounts.
     impact_exponent, positive_factor, negative_factor : of the money that moving the imbalance costs (GMX); factors 0:
         none. max_impact_factor : its cap in the test, share of the size at entry.
-    closing_fee : share of the notional, [0, 1].
+    closing_fee : share of the notional, [0, 1]. funding_rate : that longs pay to shorts a day, share of the notional,
+        signed. largest_step : size closed in the market in one step at most, over all accounts, > 0; inf: no limit.
     """
 
     brackets: Brackets
@@ -52,19 +53,22 @@ class PerpetualMarket:
     negative_factor: float = 0.0
     max_impact_factor: float = 1.0
     closing_fee: float = 0.0
+    funding_rate: float = 0.0
+    largest_step: float = math.inf
 
     def __post_init__(self) -> None:
         amounts = dict.fromkeys(("slope", "floor", "impact", "positive_factor", "negative_factor"), AMOUNT)
         shares = dict.fromkeys(("reward_ratio", "max_impact_factor", "closing_fee"), SHARE)
         rest = {"skew_scale": LIMIT, "outside_skew": ANY, "impact_exponent": POSITIVE}
+        rest |= {"funding_rate": ANY, "largest_step": LIMIT}
         check_fields(self, {**amounts, **shares, **rest})
 
-    def row(self) -> list[float]:
-        """The market as the kernel reads it."""
+    def row(self, step_days: float) -> list[float]:
+        """The market as the kernel reads it, for steps of that many days."""
         price = (self.impact, self.skew_scale, self.outside_skew)
         cost = (self.impact_exponent, self.positive_factor, self.negative_factor, self.max_impact_factor)
         margin = (self.slope, self.floor, float(self.on_entry), self.reward_ratio)
-        return [*margin, *price, *cost, self.closing_fee]
+        return [*margin, *price, *cost, self.closing_fee, self.funding_rate * step_days, self.largest_step]
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,9 +178,9 @@ class PerpetualTerms:
             array[m] = rows + [rows[-1]] * (longest - len(rows))
         return array
 
-    def market_array(self, assets: tuple[str, ...]) -> FloatArray:
-        """float64 (n_markets, 12), as the kernel reads them."""
-        return np.array([self._market(asset).row() for asset in assets])
+    def market_array(self, assets: tuple[str, ...], step_days: float) -> FloatArray:
+        """float64 (n_markets, 14), as the kernel reads them."""
+        return np.array([self._market(asset).row(step_days) for asset in assets])
 
     def rule_array(self) -> FloatArray:
         """float64 (16,), as the kernel reads them."""
