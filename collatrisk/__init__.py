@@ -62,6 +62,7 @@ if TYPE_CHECKING:
         nearest_correlation as nearest_correlation,
     )
     from collatrisk.liquidation import (
+        liquidate_book as liquidate_book,
         venues as venues,
     )
     from collatrisk.liquidation.auctions import (
@@ -130,6 +131,7 @@ if TYPE_CHECKING:
     from collatrisk.margining import (
         Outcomes as Outcomes,
         book_margin_calls as book_margin_calls,
+        compare_orders as compare_orders,
         run_margin as run_margin,
     )
     from collatrisk.market import (
@@ -349,7 +351,10 @@ _HOME: dict[str, tuple[str, ...]] = {
         "load_scenario",
         "replay",
     ),
-    "liquidation": ("venues",),
+    "liquidation": (
+        "liquidate_book",
+        "venues",
+    ),
     "liquidation.auctions": (
         "AuctionOutcomes",
         "AuctionTargets",
@@ -403,6 +408,7 @@ _HOME: dict[str, tuple[str, ...]] = {
     ),
     "margining": (
         "Outcomes",
+        "compare_orders",
         "book_margin_calls",
         "run_margin",
     ),

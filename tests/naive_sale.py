@@ -53,6 +53,8 @@ class NaiveSale(naive.NaiveMargin):
         self.amounts.update(dict.fromkeys(extra, 0.0))
         self.balance = self.paid = 0.0
         self.taken = None
+        self.room = np.full(len(assets), math.inf)  # value that the market still takes of each asset
+        self.sold_of = np.zeros(len(assets))
         rule = self.rule
         if isinstance(rule, SaleRule):
             self.trigger = math.nextafter(1, 2) if rule.at_one else 1.0
@@ -120,7 +122,7 @@ class NaiveSale(naive.NaiveMargin):
 
     def group(self, values, debt):
         """Indices of the assets that the next call sells."""
-        order, left = self.rule.order, [i for i in range(len(values)) if values[i] > 0]
+        order, left = self.rule.order, [i for i in range(len(values)) if values[i] > 0 and self.room[i] > 0]
         if not left or order == "pro_rata":
             return left
         if order == "least_cost":
@@ -185,7 +187,9 @@ class NaiveSale(naive.NaiveMargin):
             value = sum(values[i] for i in group)
             weight = {i: values[i] / value for i in group}
             impact = sum(weight[i] ** 2 * self.impacts[i] for i in group)
-            before = sum(self.sold_of[i] for i in group)
+            fallen = sum(weight[i] * self.impacts[i] * self.sold_of[i] for i in group)
+            before = fallen / impact if impact > 0 else 0.0
+            most = min(self.room[i] / weight[i] for i in group)
             a_unit = {i: weight[i] / (1 + bonuses[i] + self.rule.fee) for i in group}
             cost = 1 / sum(a_unit.values())
             counted = sum(values[i] * self.thresholds[i] for i in group)
@@ -193,8 +197,9 @@ class NaiveSale(naive.NaiveMargin):
             if wanted <= 0:
                 break
             acted = True
-            sold = min(must_sell(wanted * cost, impact, before), value)
-            repaid = min(fetches(value, impact, before) / cost, wanted) if sold == value else wanted
+            sold = min(must_sell(wanted * cost, impact, before), value, most)
+            short = sold in (value, most)
+            repaid = min(fetches(sold, impact, before) / cost, wanted) if short else wanted
             bonus = sum(repaid * cost * a_unit[i] * bonuses[i] for i in group)
             kept = sum(repaid * cost * a_unit[i] * bonuses[i] * share[i] for i in group)
             kept += self.rule.liquidator_fee * repaid
@@ -205,6 +210,8 @@ class NaiveSale(naive.NaiveMargin):
             self.amounts["slippage_cost"] += sold - repaid - bonus - self.rule.fee * repaid
             for i in group:
                 self.sold_of[i] += sold * weight[i]
+                full = sold == most and self.room[i] <= most * weight[i] * (1 + 1e-12)
+                self.room[i] = 0.0 if full else self.room[i] - sold * weight[i]
                 self.held[i] = 0.0 if sold == value else self.held[i] * (1 - sold / value)
             self.owed = self.owed * max(1 - repaid / debt, 0.0)
             debt = float(self.owed @ p)

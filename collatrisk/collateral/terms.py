@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 from collatrisk.base.findings import Finding
@@ -129,6 +129,11 @@ class Terms:
         if self.liquidation is not None:
             return self.liquidation
         return SaleRule(FixedBonus(self.liquidation_bonus), CloseFactor(self.close_factor), fee=self.liquidation_fee)
+
+    def with_rule(self, rule: LiquidationRule) -> Terms:
+        """The same terms under another liquidation rule, in place of the three plain numbers too."""
+        bonus, fee, share = _PLAIN.values()
+        return replace(self, liquidation_bonus=bonus, liquidation_fee=fee, close_factor=share, liquidation=rule)
 
     @property
     def penalty(self) -> float:

@@ -221,7 +221,6 @@ def sell(  # type: ignore[no-untyped-def]
                 if in_group(i, priority, values, by_slot, room):
                     left += values[i]
                     weight += counted[i]
-                    before += sold[i]
                 else:
                     others += counted[i]
                     whole = False
@@ -230,9 +229,11 @@ def sell(  # type: ignore[no-untyped-def]
                 if in_group(i, priority, values, by_slot, room):
                     share = values[i] / left
                     impact += share * share * impacts[i]
+                    before += share * impacts[i] * sold[i]  # by how much the price has fallen
                     if room.size > 0:
                         most = min(most, room[i] / share)
-            if whole:
+            before = before / impact if impact > 0.0 else 0.0
+            if whole and room.size == 0:
                 before = sold[-1]
         health = (weight + others) / debt
         factor, added = growth_of_bonus(health, rules, switches)

@@ -50,6 +50,7 @@ from collatrisk.liquidation.pool import StabilityPool
 from collatrisk.liquidation.redistribution import TroveBook
 from collatrisk.liquidation.rules import RuleArrays, rule_arrays
 from collatrisk.liquidation.seizure import Seizure
+from collatrisk.liquidation.shared_market import BookLiquidation, liquidate_book
 from collatrisk.liquidation.venue import Venue, VenueValue
 
 __all__ = [
@@ -60,6 +61,7 @@ __all__ = [
     "AuctionTerms",
     "Bark",
     "BatchTerms",
+    "BookLiquidation",
     "CalibratedAuction",
     "Depth",
     "DutchAuction",
@@ -89,6 +91,7 @@ __all__ = [
     "health_after",
     "linear_proceeds",
     "linear_value",
+    "liquidate_book",
     "liquity",
     "mixed_impact",
     "morpho",
