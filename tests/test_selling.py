@@ -139,6 +139,16 @@ def test_an_exhausted_book_leaves_units_and_offers_nothing() -> None:
     assert (again.sold, again.proceeds, again.average_price) == (0.0, 0.0, 0.0)
 
 
+def test_a_depth_table_becomes_a_monotone_book() -> None:
+    book = OrderBook.from_depth([3e4, 1e4, 2e4, 6e4], [0.05, 0.01, 0.03, 0.04], price=100.0)
+    # Moves by size are 1, 3, 5, 4 %: the last two are pooled at 4.5 %.
+    assert book.distances == pytest.approx((0.01, 0.03, 0.045))
+    assert book.sizes == pytest.approx((100.0, 100.0, 400.0))
+    assert book.capacity([0.01, 0.03, 0.045], 100.0) == pytest.approx([100.0, 200.0, 600.0])
+    assert book.sell(150.0, 100.0).proceeds == pytest.approx(100 * 99 + 50 * 97)
+    assert book.sell(150.0, 50.0).proceeds == pytest.approx(100 * 49.5 + 50 * 48.5)
+
+
 def test_half_of_what_was_taken_is_back_after_a_half_life() -> None:
     for venue in (BOOK, OrderBook((0.0,), (1.0,), half_life_days=2.0), PriceImpact(1e-6, 0.5, 0.0, 3.0)):
         state = venue.sell(1.0, 100.0).state
@@ -169,6 +179,8 @@ def test_venues_are_values() -> None:
         (lambda: OrderBook.from_levels([(101, 1)], [(100, 1)]), "below the best ask of 100: the book is crossed"),
         (lambda: OrderBook.from_levels([(100, -1), (math.nan, 2)]), r"2 problems(?s:.*)bids\[1\] price = nan"),
         (lambda: OrderBook.from_levels([(100, 1)], price=99.0), "price = 99"),
+        (lambda: OrderBook.from_depth([-1.0, 2.0], [0.1, 1.0], 0.0), r"3 problems(?s:.*)sizes = -1(?s:.*)moves = 1"),
+        (lambda: OrderBook.from_depth([], [], 1.0), "not empty"),
         (lambda: BOOK.sell([-1.0, 2.0], math.nan), r"units = -1(?s:.*)price = nan"),
         (lambda: BOOK.sell([1.0, 2.0], [1.0, 2.0, 3.0]), "must broadcast"),
         (lambda: PriceImpact(-1.0, 3.0, 2.0, -1.0), "4 problems"),
@@ -178,6 +190,7 @@ def test_venues_are_values() -> None:
         (lambda: MarketState(-1.0, 1.0, 0.0), "3 problems"),
         (lambda: MarketState("x"), "must be a number or an array"),
         (lambda: Splitting(-1.0, 0.0, (0.5, 0.4), 1.0), "4 problems"),
+        (lambda: Splitting(participation=0.1), "needs the volume"),
         (lambda: Splitting.evenly(0), "steps = 0"),
         (lambda: sell_over("desk", -1.0, [], None, step_days=0), "5 problems"),
         (lambda: sell_over(BOOK, [1.0, 2.0], [[1.0, 2.0, 3.0]]), "give one for each path"),

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from collatrisk.base.validation import Problems
-from collatrisk.liquidation.selling.checks import check_half_life
+from collatrisk.liquidation.selling.checks import check_array, check_half_life
 from collatrisk.liquidation.selling.fill import (
     CALM,
     Amount,
@@ -106,6 +106,39 @@ class OrderBook:
             merged[level] = merged.get(level, 0.0) + size
         distances = tuple((reference - level) / reference for level in merged)
         return cls(distances, tuple(merged.values()), half_life_days)
+
+    @classmethod
+    def from_depth(cls, sizes: ArrayLike, moves: ArrayLike, price: float, *, half_life_days: float = 0.0) -> OrderBook:
+        """A book from a table of depth: selling `sizes` (value, currency) makes the price fall by `moves` (relative).
+
+        Quotes need not be monotone: the falls are replaced by their monotone (isotonic) regression on size. Between two
+        sizes the book pays the price after the larger one, which is cautious.
+
+        Parameters
+        ----------
+        sizes : (n,), > 0, different. moves : (n,), [0, 1). price : at which values are units, > 0.
+
+        Raises
+        ------
+        InputError : with all broken rules at once: an empty table, negative sizes, moves outside their range.
+        """
+        from scipy.optimize import isotonic_regression
+
+        problems = Problems("OrderBook.from_depth")
+        values = check_array(problems, "sizes", sizes, open_low=True, remedy="drop empty quotes")
+        falls = check_array(problems, "moves", moves, high=1.0, remedy="give falls as positive numbers")
+        problems.number("price", price, low=0, open_low=True, remedy="give currency a unit")
+        same = values.ndim == 1 and values.shape == falls.shape and values.size > 0
+        rule = "must be two flat columns of the same length, not empty"
+        problems.check(same, "sizes, moves", (values.shape, falls.shape), rule, "give one move a size")
+        problems.raise_if_any()
+        order = np.argsort(values, kind="stable")
+        fitted = np.asarray(isotonic_regression(falls[order]).x)
+        ends = values[order]
+        # Levels of one distance are one level, up to its last size.
+        last = np.append(np.flatnonzero(np.diff(fitted) > 0.0), fitted.size - 1)
+        units = np.diff(np.concatenate([[0.0], ends[last]])) / price
+        return cls(tuple(fitted[last].tolist()), tuple(units.tolist()), half_life_days)
 
     @property
     def delay_days(self) -> float:

@@ -49,6 +49,9 @@ class Splitting:
             check_array(problems, "volume", self.volume, remedy="give units traded in a step")
         remedy = "give 0.1 for a tenth of the volume"
         problems.number("participation", self.participation, low=0, high=1, open_low=True, remedy=remedy)
+        limited = self.participation == 1.0 or self.volume is not None
+        rule = "needs the volume that it is a share of"
+        problems.check(limited, "participation", self.participation, rule, "give volume, in units a step")
         if self.schedule is not None:
             check_array(problems, "schedule", self.schedule, remedy="give shares of the whole sale")
             total = math.fsum(self.schedule)
