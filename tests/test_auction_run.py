@@ -207,6 +207,7 @@ def test_runs_that_are_refused(options, said) -> None:
         (DutchTerms(LinearDecrease(3600), 1.2, cusp=0.9), Keepers(), "auction-cannot-clear", "warning"),
         (DutchTerms(LinearDecrease(3600), 1.2, cusp=0.82), Keepers(margin=0.05), "auction-cannot-clear", "error"),
         (DutchTerms(LinearDecrease(3600), 1.2), Keepers(gas=5), "start-not-paid", "error"),
+        (EnglishTerms(1.05, 3600, 7200), Keepers(gas=1), "start-not-paid", "error"),
         (DutchTerms(LinearDecrease(3600), 1.2, breaker=3), Keepers(), "breaker-tripped", "warning"),
     ],
 )

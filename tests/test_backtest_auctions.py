@@ -71,6 +71,15 @@ def test_the_worst_windows_are_disjoint_and_the_worst(honest) -> None:
     assert worst.loc[(first, "ours"), "fall"] == pytest.approx(fell)
 
 
+def test_a_rule_that_starts_no_auction_does_not_pass(promise) -> None:
+    idle = AuctionTerms(EnglishTerms(1.05, 3600, 7200), 0.9)
+    world = {**WORLD, "keepers": Keepers(2, gas=1.0)}
+    found = cr.backtest.auctions(history(1.0, 300), LOAN, idle, promise=promise, clock=HOURLY, **world)
+    assert not found.passes("rule")
+    assert "start-not-paid" in {finding.code for finding in found.findings}
+    assert math.isnan(found.table().loc[("rule", "recovery"), "p_value"])
+
+
 def test_a_calibrated_rule_brings_its_keepers(promise) -> None:
     targets = cr.AuctionTargets(clearing_days=1.0)
     best = cr.liquidation.calibrate_auction(

@@ -157,7 +157,10 @@ BUILDERS: Final[Mapping[str, Mapping[str, Callable[..., Any]]]] = {
     "liquity-v1": {"liquidation": LiquityTerms},
     "lombard": {"margin": lombard_terms},
     "maker": {"auction": dutch_terms},
+    "maker-eth-b": {"auction": dutch_terms},
     "maker-flip": {"auction": EnglishTerms},
+    "maker-univ2": {"auction": dutch_terms},
+    "maker-yfi-a": {"auction": dutch_terms},
     "morpho-blue": {"liquidation": MorphoTerms},
     "synthetix-v3": {"market": SynthetixMarket, "keeper": KeeperTerms},
 }

@@ -266,14 +266,15 @@ def _findings(run: PreparedRun, terms: AuctionTerms, gathered: Gathered) -> tupl
         text = f"paths are windows that share up to {run.source.overlap - 1} steps; intervals allow for it"
         found.append(Finding("overlapping-windows", "info", "source", text))
     for rule in terms.rules:
-        if not isinstance(rule, DutchTerms):
-            continue
-        if terms.started_by == "keeper" and run.keepers.gas > rule.tip and rule.chip == 0:
+        tip, chip = (rule.tip, rule.chip) if isinstance(rule, DutchTerms) else (0.0, 0.0)
+        if terms.started_by == "keeper" and run.keepers.gas > tip and chip == 0:
             text = (
-                f"tip = {rule.tip:g} and chip = 0 do not pay for gas = {run.keepers.gas:g}: nobody starts an auction;"
+                f"tip = {tip:g} and chip = 0 do not pay for gas = {run.keepers.gas:g}: nobody starts an auction;"
                 ' raise the tip or give started_by="lender"'
             )
             found.append(Finding("start-not-paid", "error", "AuctionTerms", text))
+        if not isinstance(rule, DutchTerms):
+            continue
         margin = max(run.keepers.margin, 1e-9)
         if run.keepers.number and not rule.findings and math.isinf(rule.time_until_taken(margin)):
             text = (
