@@ -4,6 +4,7 @@ import math
 
 import naive
 import naive_jumps
+import naive_recursions
 import numpy as np
 
 
@@ -53,9 +54,8 @@ def simulate_path(inputs, path, n_steps):
     """Twin of `kernels.paths.simulate_block` for one path: prices (n_steps + 1, d) and variances (n_steps, d)."""
     d = len(inputs.spot)
     copula, laws, steps, jumps = inputs.scores, inputs.laws, inputs.steps, inputs.jumps
-    residuals = [list(row) for row in steps.residuals]  # oldest first, growing
-    variances = [list(row) for row in steps.variances]
-    log_price = [0.0] * d
+    residuals, variances = map(list, zip(*(naive_recursions.start_of(steps, i) for i in range(d)), strict=True))
+    log_price, last_return = [0.0] * d, list(steps.last_return)
     prices, step_variances = [list(inputs.spot)], []
     place = None
     q = unpacked(copula.motion.state, d) if copula.motion.moving else None
@@ -86,16 +86,13 @@ def simulate_path(inputs, path, n_steps):
                 z = piecewise_cubic(cubics, score, power=int(laws.power[i]))
             if place is not None:
                 z = inputs.history.columns[i, place]
-            h = steps.omega[i]
-            for k in range(steps.alpha.shape[1]):
-                e = residuals[i][-1 - k]
-                h += (steps.alpha[i, k] + (steps.gamma[i, k] if e < 0 else 0.0)) * e * e
-                h += steps.beta[i, k] * variances[i][-1 - k]
+            h = naive_recursions.kernel_variance(steps, i, step, residuals[i], variances[i])
             e = math.sqrt(h) * z
             residuals[i].append(e)
             variances[i].append(h)
             season = steps.season[i, step % steps.season.shape[1]]
-            log_price[i] += season * steps.mean[i] + steps.variance_drift * season**2 * h + season * e
+            last_return[i] = steps.inherited[i] * last_return[i] + steps.mean[i] + steps.variance_drift * season * h + e
+            log_price[i] += season * last_return[i]
             step_variances[-1].append(season**2 * h * copula.conditional[i] * mixing[i] ** 2)
         log_price = [x + naive_jumps.jump_on(jumps, path, step, i) for i, x in enumerate(log_price)]
         prices.append([inputs.spot[i] * math.exp(log_price[i]) for i in range(d)])

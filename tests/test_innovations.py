@@ -52,7 +52,7 @@ def test_the_kernel_is_its_twin(mean_block, season):
     model = with_rows(mean_block=mean_block, season=season)
     plan = PathPlan(model, n_paths=600, horizon_days=12, seed=5)
     block = plan.read(0, 600)
-    inputs = path_inputs(model, model.clock, 5, "martingale")
+    inputs = path_inputs(model, model.clock, 5, "martingale", 12)
     for path in (0, 1, 511, 512, 599):
         prices, variances = naive_paths.simulate_path(inputs, path, 12)
         assert block.prices[:, :, path] == pytest.approx(prices, rel=1e-12)
@@ -63,7 +63,7 @@ def test_the_season_of_a_copula_model_is_in_its_twin():
     one, two = gjr("A"), flat("B", dist="t")
     model = market(replace(one, season=SEASON), replace(two, season=SEASON), rho=0.4, nu=5.0)
     block = PathPlan(model, n_paths=3, horizon_days=15, seed=2, drift="fitted").read(0, 3)
-    inputs = path_inputs(model, model.clock, 2, "fitted")
+    inputs = path_inputs(model, model.clock, 2, "fitted", 15)
     for path in range(3):
         prices, variances = naive_paths.simulate_path(inputs, path, 15)
         assert block.prices[:, :, path] == pytest.approx(prices, rel=1e-12)

@@ -167,7 +167,7 @@ def test_specs_by_asset(prices: pd.DataFrame) -> None:
         ({"dependence": "t"}, "must be a dependence spec"),
         ({"history": "all"}, "history"),
         ({"margins": "rank"}, "did you mean 'ranks'"),
-        ({"volatility": "garch"}, "must be a Garch"),
+        ({"volatility": "garch"}, "must be a volatility spec"),
         ({"volatility": {"*": Ewma(), "ETH": "garch"}}, r"volatility\[ETH\] = 'garch'"),
         ({"clock": "24-7"}, "clock"),
     ],

@@ -21,7 +21,7 @@ from collatrisk.risk import BinomialInterval, Estimate, ExactValue, NormalInterv
 from collatrisk.simulation import Marginal, MarketModel, PathPlan, draw_models, fit_market, parameter_uncertainty
 from collatrisk.simulation.drawn_dependence import draw_dependence
 from collatrisk.simulation.mixture import MixtureInterval
-from collatrisk.volatility import ConstantVolatility, Garch, fit_volatility, garch_coefficients
+from collatrisk.volatility import ConstantVolatility, Garch, fit_volatility, recursion_of
 from collatrisk.volatility.bootstrap import simulate_returns
 
 TRUE = {"omega": 4e-5, "alpha[1]": 0.06, "gamma[1]": 0.06, "beta[1]": 0.86, "nu": 6.0}
@@ -31,7 +31,7 @@ SPEC = Garch(mean="zero")
 def histories(n_steps: int, count: int, seed: int) -> NDArray[np.float64]:
     rng = np.random.default_rng(seed)
     shocks = rng.standard_t(6.0, (n_steps, count)) * math.sqrt(4.0 / 6.0)
-    return simulate_returns(0.0, garch_coefficients(SPEC, TRUE), shocks, TRUE["omega"] / 0.05)
+    return simulate_returns(SPEC, TRUE | {"mu": 0.0}, shocks, TRUE["omega"] / 0.05)
 
 
 def one_asset(marginal: Marginal) -> MarketModel:
@@ -263,7 +263,7 @@ def test_the_interval_of_a_haircut_covers_the_truth() -> None:
     The Monte Carlo interval alone holds it much more rarely, which is why parameter error must be carried.
     """
     runs, hits, alone = 100, 0, 0
-    coefficients = garch_coefficients(SPEC, TRUE)
+    coefficients = recursion_of(SPEC, TRUE)
     for place, returns in enumerate(histories(1500, runs, seed=7).T):
         h, state = TRUE["omega"] / 0.05, (0.0, 0.0)
         for e in returns.tolist():

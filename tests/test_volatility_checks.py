@@ -84,7 +84,7 @@ def test_bad_arguments_are_refused_together():
 
 
 def test_no_finite_likelihood_is_a_fit_error(monkeypatch):
-    monkeypatch.setattr(estimate, "_starts", lambda likelihood: [np.array([math.nan] * len(likelihood.names))])
+    monkeypatch.setattr(estimate, "starting_points", lambda likelihood: [np.array([math.nan] * len(likelihood.names))])
     with pytest.raises(FitError, match="could not be fitted: the likelihood is not finite at any start"):
         fit_volatility(pd.Series(NOISE, name="ETH"), Garch())
 
@@ -183,18 +183,18 @@ def test_an_optimum_that_is_none_is_said():
     y = NOISE / NOISE.std()
     likelihood = Likelihood(y, Garch())
     optimum, reached = estimate.search(likelihood)
-    checks = {"ljung_box_pvalue": 1.0, "arch_lm_pvalue": 1.0}
-    clean = codes(fit_findings(likelihood, optimum, reached, 0.9, checks))
+    checks, recursion = {"ljung_box_pvalue": 1.0, "arch_lm_pvalue": 1.0}, likelihood.recursion(optimum.theta)
+    clean = codes(fit_findings(optimum, reached, recursion, checks))
     assert not clean & {"gradient-not-zero", "starts-disagree", "not-converged", "not-identified"}
-    slightly = fit_findings(likelihood, replace(optimum, decrement=1e-6), reached, 0.9, checks)
+    slightly = fit_findings(replace(optimum, decrement=1e-6), reached, recursion, checks)
     assert "gradient-not-zero" in codes(slightly)
     assert "not-converged" not in codes(slightly)
-    failed = fit_findings(likelihood, replace(optimum, decrement=1.0, identified=False), reached, 0.9, checks)
+    failed = fit_findings(replace(optimum, decrement=1.0, identified=False), reached, recursion, checks)
     assert ("not-converged", "error") in [(finding.code, finding.severity) for finding in failed]
     assert {"gradient-not-zero", "not-identified"} <= codes(failed)
-    nan = fit_findings(likelihood, replace(optimum, decrement=math.nan), reached, 0.9, checks)
+    nan = fit_findings(replace(optimum, decrement=math.nan), reached, recursion, checks)
     assert "not-converged" in codes(nan)
     best = optimum.loglikelihood
     for ends, severity in (((best, best, best - 1.0), "info"), ((best, best - 1.0, best - 2.0), "warning")):
-        found = fit_findings(likelihood, optimum, ends, 0.9, checks)
+        found = fit_findings(optimum, ends, recursion, checks)
         assert [f.severity for f in found if f.code == "starts-disagree"] == [severity]

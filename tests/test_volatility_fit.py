@@ -159,13 +159,13 @@ def test_likelihood_against_its_twin_and_its_scores_against_differences(spec, th
     theta = np.array(theta)
     likelihood = Likelihood(y, spec, presample)
     values, scores = likelihood.evaluate(theta)
-    found = likelihood.coefficients(theta)
+    found = likelihood.recursion(theta)
     mu = theta[0] if spec.mean == "constant" else 0.0
-    start = None if presample == "mean_square" else likelihood.backcast
+    start = None if presample == "mean_square" else float(likelihood.backcast[0])
     residuals, variances = gjr_filter(y, mu, found.omega, found.alpha, found.gamma, found.beta, start)
     filtered = likelihood.filter(theta)
     np.testing.assert_allclose(filtered.variances, variances, rtol=1e-12)
-    nu, lam = likelihood.shapes(theta)
+    nu, lam = likelihood.law(theta).nu, likelihood.law(theta).lam
     naive = laws.logpdf(spec.dist, residuals / np.sqrt(variances), nu, lam) - 0.5 * np.log(variances)
     np.testing.assert_allclose(values, naive, rtol=1e-10, atol=1e-12)
     for position, step in enumerate(1e-6 * np.maximum(np.abs(theta), 0.1)):
@@ -290,11 +290,11 @@ def test_a_fit_is_frozen_prints_and_travels(sp500):
     assert back.params == fit.params
     assert np.array_equal(back.std_resid, fit.std_resid)
     table = fit.summary()
-    assert list(table.columns) == ["estimate", "robust se", "hessian se", "t"]
+    assert list(table.columns) == ["estimate", "robust se", "hessian se", "opg se", "t"]
     assert list(table.index) == ["mu", "omega", "alpha[1]", "gamma[1]", "beta[1]", "nu"]
     assert table.loc["nu", "t"] == pytest.approx(fit.params["nu"] / fit.std_errors["robust"]["nu"])
     assert "&lt;b&gt;SPX" in fit._repr_html_()
     assert "<b>SPX" not in fit._repr_html_()
     assert fit.diagnostics is fit.findings
-    assert fit_volatility(returns, Ewma()).summary().shape == (0, 4)
+    assert fit_volatility(returns, Ewma()).summary().shape == (0, 5)
     assert fit_volatility(returns, Ewma())._repr_html_().startswith("<table")

@@ -19,7 +19,7 @@ from collatrisk.volatility import (
     Garch,
     GarchCoefficients,
     distributions as laws,
-    garch_coefficients,
+    recursion_of,
     spec_from_dict,
     variance_forecast,
 )
@@ -91,7 +91,7 @@ def test_forecast_of_higher_orders_is_the_mean_of_simulated_variances():
 
 
 def test_integrated_and_empty_recursions():
-    ewma = garch_coefficients(Ewma(0.94), {})
+    ewma = recursion_of(Ewma(0.94), {})
     assert (ewma.omega, ewma.beta) == (0.0, (0.94,))
     assert ewma.alpha[0] == pytest.approx(0.06)
     assert persistence(ewma) == pytest.approx(1.0, abs=1e-15)
@@ -116,10 +116,10 @@ def test_coefficients_read_every_order_and_refuse_gaps():
     spec = Garch(p=2, o=1, q=2)
     names = ("omega", "alpha[1]", "alpha[2]", "gamma[1]", "beta[1]", "beta[2]")
     params = dict(zip(names, (1e-6, 0.01, 0.02, 0.05, 0.6, 0.3), strict=True))
-    assert garch_coefficients(spec, params) == GarchCoefficients(1e-6, (0.01, 0.02), (0.05,), (0.6, 0.3))
-    assert garch_coefficients(ConstantVolatility(), {"omega": 4e-4}) == GarchCoefficients(4e-4, (), (), ())
+    assert recursion_of(spec, params) == GarchCoefficients(1e-6, (0.01, 0.02), (0.05,), (0.6, 0.3))
+    assert recursion_of(ConstantVolatility(), {"omega": 4e-4}) == GarchCoefficients(4e-4, (), (), ())
     with pytest.raises(InputError) as caught:
-        garch_coefficients(spec, {"omega": math.nan, "alpha[1]": 0.1, "alpha[2]": 0.1, "gamma[1]": 0.0, "beta[1]": 0.5})
+        recursion_of(spec, {"omega": math.nan, "alpha[1]": 0.1, "alpha[2]": 0.1, "gamma[1]": 0.0, "beta[1]": 0.5})
     assert {problem.name for problem in caught.value.problems} == {"omega", "beta[2]"}
 
 

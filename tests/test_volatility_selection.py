@@ -19,7 +19,6 @@ from collatrisk.volatility import (
     diebold_mariano,
     fissler_ziegel,
     fit_volatility,
-    garch_coefficients,
     qlike,
     rolling_fit,
     select_volatility,
@@ -129,7 +128,7 @@ PARAMS = {"mu": 0.0, "omega": 2e-5, "alpha[1]": 0.03, "gamma[1]": 0.16, "beta[1]
 def history(n: int, seed: int) -> pd.Series:
     rng = np.random.default_rng(seed)
     shocks: NDArray[np.float64] = rng.standard_t(5.0, (n, 1)) * math.sqrt(3.0 / 5.0)
-    values = simulate_returns(0.0, garch_coefficients(Garch(), PARAMS), shocks, 4e-4)[:, 0]
+    values = simulate_returns(Garch(), PARAMS | {"mu": 0.0}, shocks, 4e-4)[:, 0]
     return pd.Series(values, pd.date_range("2015-01-01", periods=n, tz="UTC"), name="X")
 
 

@@ -22,11 +22,9 @@ from collatrisk.volatility import (
     draw_params,
     fit_panel,
     fit_volatility,
-    garch_coefficients,
 )
 from collatrisk.volatility.bootstrap import simulate_returns
 from collatrisk.volatility.coordinates import Coordinates, as_vector
-from collatrisk.volatility.covariance import fitted_returns
 from collatrisk.volatility.likelihood import LAMBDA_BOUNDS, NU_BOUNDS, Likelihood, parameter_names
 from collatrisk.volatility.specs import VolatilitySpec
 from collatrisk.volatility.uncertainty import shifted_variances
@@ -39,7 +37,7 @@ def histories(n_steps: int, count: int, seed: int) -> NDArray[np.float64]:
     rng = np.random.default_rng(seed)
     shocks = rng.standard_t(6.0, (n_steps, count)) * math.sqrt(4.0 / 6.0)
     start = TRUE["omega"] / (1.0 - 0.06 - 0.04 - 0.82)
-    return simulate_returns(TRUE["mu"], garch_coefficients(Garch(), TRUE), shocks, start)
+    return simulate_returns(Garch(), TRUE, shocks, start)
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +118,7 @@ def test_draws_have_the_robust_covariance_and_are_all_stationary(fit: Volatility
 
 def test_the_history_is_filtered_with_each_draw(fit: VolatilityFit) -> None:
     draws = draw_params(fit, 20, np.random.default_rng(4))
-    likelihood = Likelihood(fitted_returns(fit), fit.spec, fit.presample)
+    likelihood = Likelihood(fit.returns, fit.spec, fit.presample)
     for draw in (0, 7, 19):
         filtered = likelihood.filter(draws.values[draw])
         params = draws.params(draw)
@@ -145,7 +143,7 @@ def test_without_the_history_the_last_variance_moves_along_its_slope(fit: Volati
 
 def test_the_slopes_are_the_derivatives_of_the_filter(fit: VolatilityFit) -> None:
     theta = as_vector(fit.spec, fit.params)
-    likelihood = Likelihood(fitted_returns(fit), fit.spec, fit.presample)
+    likelihood = Likelihood(fit.returns, fit.spec, fit.presample)
     for place, name in enumerate(fit.uncertainty.names):
         step = 1e-5 * max(abs(theta[place]), 1e-4)
         ends = []
@@ -187,7 +185,7 @@ def test_an_integrated_fit_gives_stationary_draws() -> None:
     params = {"omega": 1e-6, "alpha[1]": 0.2, "beta[1]": 0.8, "nu": 5.0}
     spec = Garch(o=0, mean="zero")
     shocks = rng.standard_t(5.0, (1200, 1)) * math.sqrt(0.6)
-    fit = fit_volatility(simulate_returns(0.0, garch_coefficients(spec, params), shocks, 1e-4)[:, 0], spec)
+    fit = fit_volatility(simulate_returns(spec, params, shocks, 1e-4)[:, 0], spec)
     assert fit.persistence > 0.97
     draws = fit.draw_params(200, rng)
     assert draws.method == "bootstrap"
@@ -211,7 +209,7 @@ def test_both_ways_agree_where_both_hold(fit: VolatilityFit) -> None:
     draws = fit.draw_params(1000, np.random.default_rng(10)).frame
     shocks = np.random.default_rng(11).standard_t(fit.nu, (fit.n_obs, 300)) * math.sqrt((fit.nu - 2.0) / fit.nu)
     start = fit.long_run_volatility**2
-    again = fit_panel(list(simulate_returns(fit.params["mu"], fit.coefficients, shocks, start).T)).params
+    again = fit_panel(list(simulate_returns(fit.spec, fit.params, shocks, start).T)).params
     for name in ("mu", "alpha[1]", "gamma[1]", "beta[1]", "nu"):
         assert draws[name].std() == pytest.approx(again[name].std(), rel=0.45), name
 
@@ -222,8 +220,8 @@ def test_the_uncertainty_survives_json_pickle_and_scaling(fit: VolatilityFit, bo
         assert pickle.loads(pickle.dumps(one)) == one
         assert copy.deepcopy(one) == one
     assert bounded.uncertainty.covariance is None
-    doubled = fit.uncertainty.scaled(2.0)
-    again = fit_volatility(2.0 * fitted_returns(fit), fit.spec).uncertainty
+    doubled = fit.uncertainty.moved(np.diag([4.0 if name == "omega" else 1.0 for name in fit.params]))
+    again = fit_volatility(2.0 * fit.returns, fit.spec).uncertainty
     # A scaled process is not the fit of scaled returns in mu, which scales there; the rest is the same.
     assert doubled.covariance is not None
     assert again.covariance is not None

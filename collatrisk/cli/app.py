@@ -132,7 +132,9 @@ def calibrate(
     prices: Annotated[Path, typer.Argument(help="CSV, CSV.gz or Parquet.", metavar="PRICES", show_default=False)],
     out: Annotated[Path, typer.Option(help="The model file to write.")] = Path("model.json"),
     clock: Annotated[str | None, typer.Option(help="24/7 or business. Found from the dates if absent.")] = None,
-    volatility: Annotated[str, typer.Option(help="garch (GJR, Student t), ewma, constant or peg.")] = "garch",
+    volatility: Annotated[
+        str, typer.Option(help="garch (GJR), egarch, aparch, figarch, ewma, riskmetrics2006, constant or peg.")
+    ] = "garch",
     dependence: Annotated[str, typer.Option(help="student-t, gaussian, independent, dcc or ewma.")] = "student-t",
     per_asset: Annotated[list[str] | None, typer.Option(help="ASSET=MODEL; may be repeated.")] = None,
     asset: Annotated[list[str] | None, typer.Option(help="Only this asset; may be repeated.")] = None,

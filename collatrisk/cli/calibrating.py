@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collatrisk.simulation import MarketModel
 
 _DEPENDENCE = ("student-t", "gaussian", "independent", "dcc", "ewma")
-_VOLATILITY = ("garch", "ewma", "constant", "peg")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +72,11 @@ def calibrate(path: Path, choices: Choices) -> tuple[MarketModel, list[Any]]:
 
 def _checked(choices: Choices) -> tuple[dict[str, Any], dt.date | None]:
     from collatrisk.volatility.peg_spec import marginal_spec_from_dict
+    from collatrisk.volatility.specs import KINDS
 
+    known = (*KINDS, "peg")
     problems = Problems("collatrisk calibrate")
-    problems.choice("--volatility", choices.volatility, _VOLATILITY)
+    problems.choice("--volatility", choices.volatility, known)
     problems.choice("--dependence", choices.dependence, _DEPENDENCE)
     problems.choice("--history", choices.history, ("common", "own"))
     problems.choice("--margins", choices.margins, ("law", "ranks"))
@@ -87,7 +88,7 @@ def _checked(choices: Choices) -> tuple[dict[str, Any], dt.date | None]:
         well_formed = bool(asset and sign and kind)
         problems.check(well_formed, "--per-asset", text, "must be ASSET=MODEL", "such as USDC=peg")
         if well_formed:
-            problems.choice("--per-asset", kind, _VOLATILITY)
+            problems.choice("--per-asset", kind, known)
             pairs[asset] = kind
     until = None
     if choices.until is not None:

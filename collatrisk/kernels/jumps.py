@@ -43,12 +43,13 @@ def add_jumps(inputs, first, step, uniforms, state):  # type: ignore[no-untyped-
     """Every jump that arrives in this step moves all of its assets."""
     for i in range(state.shape[0]):
         if inputs.drift[i] != 0.0:
-            _add(inputs.drift[i], state[i, 2 * CHUNK :])
+            _add(inputs.drift[i], state[i, 2 * CHUNK : 3 * CHUNK])
     for jump in range(inputs.tails.shape[0]):
         fill_uniforms(inputs.key, first, step, jump, uniforms)
         for i in range(state.shape[0]):
             if inputs.size[jump, i] != 0.0:
-                _add_fixed(inputs.size[jump, i], inputs.tails[jump], uniforms, state[i, 2 * CHUNK :])
+                log_price = state[i, 2 * CHUNK : 3 * CHUNK]
+                _add_fixed(inputs.size[jump, i], inputs.tails[jump], uniforms, log_price)
         if inputs.random[jump].any():
             _add_random(inputs, jump, first, step, uniforms, state)
 

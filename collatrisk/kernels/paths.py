@@ -78,12 +78,13 @@ def simulate_block(inputs, first, prices, step_variance):  # type: ignore[no-unt
     q, room = motion_work(inputs.scores.motion, assets, CHUNK)
     uniforms = np.empty(CHUNK)
     rows = np.empty(CHUNK, dtype=np.int64)
-    state = np.empty((assets, 3 * CHUNK))
+    state = np.empty((assets, 4 * CHUNK))
     e = np.empty((assets, lags, CHUNK))
     h = np.empty((assets, lags, CHUNK))
     seasons = np.ones(assets)  # of the step; pegs have none
     work = np.empty((4, CHUNK))
     kept = np.empty((pegs, CHUNK))
+    past = np.empty((inputs.steps.base.shape[0], min(steps, inputs.steps.weights.shape[1]), CHUNK))
     for low in range(0, paths, CHUNK):
         high = min(low + CHUNK, paths)
         start_paths(inputs.steps, state, e, h)
@@ -100,7 +101,7 @@ def simulate_block(inputs, first, prices, step_variance):  # type: ignore[no-unt
             for i in range(market):
                 seasons[i] = inputs.steps.season[i, step % inputs.steps.season.shape[1]]
                 innovate(inputs.laws, i, scores[half, i], rows)
-                step_asset(inputs.steps, i, step, seasons[i], scores[half, i], state[i], e[i], h[i])
+                step_asset(inputs.steps, i, step, seasons[i], scores[half, i], state[i], e[i], h[i], past)
             for j in range(pegs):
                 step_peg(inputs.pegs, inputs.laws, j, first + low, step, seasons, scores[half], work, rows, state)
             if wanted:
@@ -112,7 +113,9 @@ def simulate_block(inputs, first, prices, step_variance):  # type: ignore[no-unt
             add_jumps(inputs.jumps, first + low, step, uniforms, state)
             stress_jumped(inputs.pegs, kept, state)
             for i in range(market):
-                _write_prices(inputs.spot[i], state[i, 2 * CHUNK :], prices[step + 1, inputs.columns[i], low:high])
+                _write_prices(
+                    inputs.spot[i], state[i, 2 * CHUNK : 3 * CHUNK], prices[step + 1, inputs.columns[i], low:high]
+                )
             for j in range(pegs):
                 log_prices(inputs.pegs, j, step, state, kept)
                 i = market + j

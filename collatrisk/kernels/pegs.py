@@ -73,7 +73,7 @@ def start_pegs(inputs, first, uniforms, state):  # type: ignore[no-untyped-def]
         for n in range(CHUNK):
             row[CHUNK + n] = 1.0 if uniforms[n] < inputs.stressed[j] else 0.0
         row[:CHUNK] = 0.0
-        row[2 * CHUNK :] = inputs.distance[j]
+        row[2 * CHUNK : 3 * CHUNK] = inputs.distance[j]
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
@@ -141,7 +141,7 @@ def keep_distances(inputs, state, kept):  # type: ignore[no-untyped-def]
     """Distances before jumps, (J, CHUNK)."""
     market = state.shape[0] - inputs.slots.size
     for j in range(inputs.slots.size):
-        kept[j] = state[market + j, 2 * CHUNK :]
+        kept[j] = state[market + j, 2 * CHUNK : 3 * CHUNK]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -162,11 +162,11 @@ def log_prices(inputs, j, step, state, totals):  # type: ignore[no-untyped-def]
     """Log price of peg j over its spot after `step` + 1 steps, into totals[j]; those of its underlying come before."""
     market = state.shape[0] - inputs.slots.size
     grown = inputs.theta[j, ACCRUAL] * (step + 1) - inputs.distance[j]
-    row = state[market + j, 2 * CHUNK :]
+    row = state[market + j, 2 * CHUNK : 3 * CHUNK]
     parent = inputs.parent[j]
     for n in range(CHUNK):
         totals[j, n] = row[n] + grown
     if parent >= market:
         add_row(1.0, totals[parent - market], totals[j])
     elif parent >= 0:
-        add_row(1.0, state[parent, 2 * CHUNK :], totals[j])
+        add_row(1.0, state[parent, 2 * CHUNK : 3 * CHUNK], totals[j])

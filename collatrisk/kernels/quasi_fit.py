@@ -39,8 +39,9 @@ from collatrisk.kernels.quasi_likelihood import LANES, NORMAL, SKEWED, SUMS, fil
     AGREE,
     OTHER,
     GAP,
-) = range(15)
-RESULTS = 15
+    GAIN,
+) = range(16)
+RESULTS = 16
 TOO_SHORT, NOT_NUMBERS, CONSTANT, BAD_UNIT = 10, 11, 12, 13
 
 _SAME_OPTIMUM = 1e-2  # of log-likelihood
@@ -199,6 +200,7 @@ def fit_one(  # type: ignore[no-untyped-def]
     x, slopes, hessian = np.empty(SIZE), np.empty(SIZE), np.empty((SIZE, SIZE))
     reached, fates = np.full(starts + 1, np.nan), np.full(starts + 1, -1)
     best_value, best_pivot, decrement, ended = np.inf, np.int64(-1), np.inf, np.int64(NOT_FINITE)
+    constancy = np.nan
     first, compared = 0 if warm >= 0 else 1, False
     clear = best_pivot >= 0  # False so far; a constant would be a type of its own and compile all below twice
     for number in range(first, starts + 1):
@@ -212,7 +214,8 @@ def fit_one(  # type: ignore[no-untyped-def]
         else:
             if best_pivot >= 0 and not compared:
                 compared = True
-                clear = _value_of_constancy(best, asymmetric, data, x, slopes) > best_value + _CLEAR
+                constancy = _value_of_constancy(best, asymmetric, data, x, slopes)
+                clear = constancy > best_value + _CLEAR
             _start(number - 1, moments[1], moments, asymmetric, mean, dist, x)
             has_hessian = clear
             if clear:
@@ -252,4 +255,5 @@ def fit_one(  # type: ignore[no-untyped-def]
     filter_next(returns, result, before, variances)
     result[NEXT_VARIANCE] = variances[n]
     result[DECREMENT], result[AGREE], result[OTHER], result[GAP] = decrement, agree, other, gap
+    result[GAIN] = constancy - best_value
     return best_pivot

@@ -180,7 +180,7 @@ def _draw_one(
     if values is None and known is None:
         values = _uncorrelated(marginal, coordinates, theta, normals, notes)
     if values is None:
-        values = _bootstrapped(marginal, coordinates, n, column, rng, notes)
+        values = _bootstrapped(marginal, coordinates, theta, n, column, rng, notes)
     state = np.tile(last, (n, 1)) if known is None else shifted_variances(theta, values, known, last)
     return MarginalDraws(marginal, coordinates.names, values, state, tuple(notes))
 
@@ -189,7 +189,7 @@ def _uncorrelated(
     marginal: Marginal, coordinates: Coordinates, theta: FloatArray, normals: FloatArray, notes: list[Finding]
 ) -> FloatArray | None:
     """By the standard errors alone, where refits of simulated histories would take minutes."""
-    from collatrisk.volatility.bootstrap import is_fast
+    from collatrisk.volatility.panel import is_fast
 
     if is_fast(marginal.spec) or any(name not in marginal.std_errors for name in coordinates.names):
         return None
@@ -205,6 +205,7 @@ def _uncorrelated(
 def _bootstrapped(
     marginal: Marginal,
     coordinates: Coordinates,
+    theta: FloatArray,
     n: int,
     column: FloatArray | None,
     rng: np.random.Generator,
@@ -218,9 +219,9 @@ def _bootstrapped(
 
     def simulate(count: int) -> FloatArray:
         shocks = _shocks(marginal, column, (marginal.n_obs, count), rng)
-        return simulate_returns(marginal.mu, marginal.coefficients, shocks, start)
+        return simulate_returns(marginal.spec, marginal.params, shocks, start, marginal.last_return or 0.0)
 
-    values, failed = bootstrap_params(marginal.spec, "mean_square", simulate, n)
+    values, failed = bootstrap_params(marginal.spec, "mean_square", simulate, n, theta)
     values, pulled = stationary(coordinates, values)
     law = "innovations of the fitted law" if column is None else "innovations drawn from the rows of history"
     notes.append(bootstrap_finding(marginal.asset, marginal.uncertainty, law, failed, pulled))

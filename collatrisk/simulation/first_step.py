@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from collatrisk.dependence.first_step import FirstStep
 from collatrisk.volatility.coordinates import as_vector
-from collatrisk.volatility.covariance import fitted_returns
 from collatrisk.volatility.distributions import cdf
 from collatrisk.volatility.fit import VolatilityFit
 from collatrisk.volatility.likelihood import Likelihood
@@ -50,15 +49,13 @@ def first_step(
 
 def _of_one(fit: VolatilityFit) -> tuple[FloatArray, FloatArray]:
     """Influences and slopes (n, k) of the free parameters, in the unit of returns of variance 1."""
-    returns = fitted_returns(fit)
-    scale = float(np.std(returns))
-    likelihood = Likelihood(returns / scale, fit.spec, fit.presample)
-    units = {"mu": scale, "omega": scale**2}
-    theta = as_vector(fit.spec, fit.params) / np.array([units.get(name, 1.0) for name in likelihood.names])
+    scale, size = float(np.std(fit.returns)), fit.n_obs
+    likelihood = Likelihood(fit.returns / scale, fit.spec, fit.presample)
+    theta = likelihood.rescaled(as_vector(fit.spec, fit.params), 1.0 / scale)[0]
     free = np.flatnonzero([np.isfinite(fit.std_errors["robust"][name]) for name in likelihood.names])
     found = likelihood.evaluate(theta)
     if found is None or free.size == 0:
-        return np.empty((len(returns), 0)), np.empty((len(returns), 0))
+        return np.empty((size, 0)), np.empty((size, 0))
     scores = found[1][:, free]
     hessian, slopes = [], []
     for place in free:
@@ -69,7 +66,7 @@ def _of_one(fit: VolatilityFit) -> tuple[FloatArray, FloatArray]:
             moved[place] += sign * step
             after = likelihood.evaluate(moved)
             if after is None:
-                return np.empty((len(returns), 0)), np.empty((len(returns), 0))
+                return np.empty((size, 0)), np.empty((size, 0))
             ends.append((after[1][:, free].mean(axis=0), _uniforms(likelihood, moved)))
         hessian.append((ends[0][0] - ends[1][0]) / (2.0 * step))
         slopes.append((ends[0][1] - ends[1][1]) / (2.0 * step))
@@ -80,4 +77,5 @@ def _of_one(fit: VolatilityFit) -> tuple[FloatArray, FloatArray]:
 def _uniforms(likelihood: Likelihood, theta: FloatArray) -> FloatArray:
     filtered = likelihood.filter(theta)
     z = filtered.residuals / np.sqrt(filtered.variances)
-    return np.asarray(cdf(likelihood.spec.dist, z, *likelihood.shapes(theta)), dtype=np.float64)
+    law = likelihood.law(theta)
+    return np.asarray(cdf(law.dist, z, law.nu, law.lam), dtype=np.float64)

@@ -36,7 +36,7 @@ from collatrisk.simulation.uniforms import MARGINS, Margins, clock_findings, to_
 from collatrisk.volatility.peg_fit import PegFit
 from collatrisk.volatility.peg_spec import Peg
 from collatrisk.volatility.season import HourOfWeek, SeasonFit
-from collatrisk.volatility.specs import ConstantVolatility, Ewma, Garch, VolatilitySpec
+from collatrisk.volatility.specs import Garch, VolatilitySpec, is_spec
 from collatrisk.volatility.tail_law import InnovationLaw
 from collatrisk.volatility.tails import GpdTails, TailFit, fit_tails
 
@@ -136,21 +136,23 @@ def fit_market(
     series = {asset: seasons[asset].returns if asset in seasons else one for asset, one in series.items()}
     jumped = _jumps_of(jumps, {asset: series[asset] for asset in moving}, moving, used_clock, presample)
     free = fit_each(series, moving, presample) if jumped is None else dict(jumped.fits)
-    dates = {asset: one.index for asset, one in series.items()}
+    # With an AR(1) mean the first return has no residual.
+    dates = {asset: one.index[one.size - free[asset].n_obs :] for asset, one in series.items() if asset in free}
     tails = {asset: fit_tails(named(free[asset], asset), law) for asset, law in laws.items() if asset in free}
     known = ordered_prices(prices, _TITLE).loc[: aligned.index[-1]] if history == "own" else aligned
     held, steps = fit_pegs(known, pegs, free, dates, used_clock)
     fits: dict[str, VolatilityFit | PegFit] = {asset: held[asset] if asset in held else free[asset] for asset in specs}
     dates |= steps
+    common = returns.index[returns.index >= max(one[0] for one in dates.values())]
     assets = tuple(fits)
     if isinstance(dependence, FilteredHistorical):
         transformed: list[Finding] = []
-        rows = residual_rows(fits, dates, returns.index)
+        rows = residual_rows(fits, dates, common)
         joint = fit_history(rows, dependence, assets=assets)
     else:
-        uniforms, transformed = to_uniforms(fits, dates, returns.index, margins, tails)
+        uniforms, transformed = to_uniforms(fits, dates, common, margins, tails)
         by_law = margins == "law" and not tails and isinstance(dependence, Dcc)
-        before = first_step(fits, dates, returns.index) if by_law and len(assets) <= FEW_ASSETS else None
+        before = first_step(fits, dates, common) if by_law and len(assets) <= FEW_ASSETS else None
         joint = fit_dependence(uniforms, dependence, assets=assets, first_step=before)
     joint_text = _DEPENDENCE_TEXT[type(dependence)]
     texts = {
@@ -197,6 +199,11 @@ def _jumps_of(
     """The jumps of the assets that are no pegs, with the volatilities of what is left."""
     if jumps is None:
         return None
+    problems = Problems(_TITLE)
+    lagging = [asset for asset, spec in specs.items() if spec.mean == "ar1"]
+    rule = f"are found around a constant mean, but {', '.join(lagging)} has an AR(1)"
+    problems.check(not lagging, "jumps", jumps, rule, "use mean='constant', or jumps=None")
+    problems.raise_if_any()
 
     def fit(some: Mapping[str, pd.Series]) -> dict[str, VolatilityFit]:
         return fit_each(some, {asset: specs[asset] for asset in some}, presample)
@@ -269,12 +276,10 @@ def spec_of_each(
                 chosen[asset] = spec
     else:
         chosen = dict.fromkeys(assets, volatility)
-    wrong = [
-        (asset, spec) for asset, spec in chosen.items() if not isinstance(spec, Garch | Ewma | ConstantVolatility | Peg)
-    ]
+    wrong = [(asset, spec) for asset, spec in chosen.items() if not (is_spec(spec) or isinstance(spec, Peg))]
     for asset, bad in wrong if isinstance(volatility, Mapping) else wrong[:1]:
         name = f"volatility[{asset}]" if isinstance(volatility, Mapping) else "volatility"
-        problems.add(name, bad, "must be a Garch, an Ewma, a ConstantVolatility or a Peg", "give Garch(), for example")
+        problems.add(name, bad, "must be a volatility spec or a Peg", "give Garch(), for example")
     check_pegs(problems, {asset: spec for asset, spec in chosen.items() if isinstance(spec, Peg)}, assets)
     problems.raise_if_any()
     return chosen
@@ -368,4 +373,5 @@ def _marginal(
         uncertainty=fit.uncertainty,
         innovations=law,
         season=season.season if season else None,
+        last_return=float(fit.returns[-1]) if fit.spec.mean == "ar1" else None,
     )

@@ -14,30 +14,34 @@ from numpy.typing import NDArray
 from collatrisk.base.errors import InputError
 from collatrisk.base.findings import Finding
 from collatrisk.base.validation import Problems
-from collatrisk.volatility import forecast
-from collatrisk.volatility.covariance import ParameterUncertainty
-from collatrisk.volatility.distributions import second_moment_below_zero
+from collatrisk.volatility.coordinates import as_vector
+from collatrisk.volatility.covariance import ParameterUncertainty, transformed
+from collatrisk.volatility.forecast import checked_horizon
+from collatrisk.volatility.law import Law
 from collatrisk.volatility.likelihood import parameter_names
+from collatrisk.volatility.means import mean_names
+from collatrisk.volatility.recursions import Family, Recursion, family_of, recursion_of
 from collatrisk.volatility.season import Season
-from collatrisk.volatility.specs import GarchCoefficients, VolatilitySpec, garch_coefficients, spec_from_dict
+from collatrisk.volatility.specs import VolatilitySpec, spec_from_dict
 from collatrisk.volatility.tail_law import InnovationLaw, law_from_dict
 
 
 @dataclass(frozen=True, slots=True)
 class Marginal:
-    """One asset's return process r_t = mu + e_t, e_t = sqrt(h_t) z_t, with the state from which it goes on.
+    """One asset's return process r_t = mu + ar[1] r_{t-1} + e_t, e_t = sqrt(h_t) z_t, with the state it goes on from.
 
-    h_{T+1} = omega + sum_i (alpha_i + gamma_i 1{e < 0}) e_{T+1-i}^2 + sum_j beta_j h_{T+1-j}; r is a step's log return.
+    r is a step's log return; h obeys the recursion of the spec (`collatrisk.volatility.recursions`), for a GJR model
+    h_{T+1} = omega + sum_i (alpha_i + gamma_i 1{e < 0}) e_{T+1-i}^2 + sum_j beta_j h_{T+1-j}.
 
     Attributes
     ----------
     asset : its name.
     spec : the volatility model.
     params : parameters by arch's names, in decimals of log return a step (mu, omega, alpha[1], gamma[1], beta[1], nu,
-        lambda).
+        lambda, and what else the spec has).
     std_errors : robust (Bollerslev-Wooldridge) standard errors by the same names; empty if the parameters were given.
-    last_residuals : the last max(p, o) residuals e_t, oldest first.
-    last_variances : the last q conditional variances h_t, oldest first.
+    last_residuals, last_variances : the state of the recursion, oldest first: of a GARCH model the last max(p, o)
+        residuals e_t and the last q conditional variances h_t.
     n_obs : returns used, 0 if the parameters were given.
     loglikelihood : in nats of decimal returns; None if the parameters were given.
     findings : what the fit noticed.
@@ -47,6 +51,7 @@ class Marginal:
         the spec's own. The spec's is then only the likelihood by which the parameters were estimated.
     season : factors by which the standard deviation moves through the week; None where there are none. Parameters,
         state, variances and forecasts of this class are those of returns divided by their factor.
+    last_return : the last log return (divided by its factor), where the mean is an AR(1); None otherwise.
 
     Raises
     ------
@@ -65,6 +70,7 @@ class Marginal:
     uncertainty: ParameterUncertainty | None = None
     innovations: InnovationLaw | None = None
     season: Season | None = None
+    last_return: float | None = None
 
     def __post_init__(self) -> None:
         problems = Problems(f"Marginal of {self.asset!r}")
@@ -79,6 +85,8 @@ class Marginal:
                 problems.number(f"{kind}[{i}]", value, low=low, remedy="give a finite number in decimals a step")
         if self.loglikelihood is not None:
             problems.number("loglikelihood", self.loglikelihood, remedy="None where nothing was fitted")
+        if self.last_return is not None:
+            problems.number("last_return", self.last_return, remedy="None unless the mean is an AR(1)")
         self._check_against_spec(problems)
         problems.raise_if_any()
         for kind in ("params", "std_errors"):
@@ -97,48 +105,60 @@ class Marginal:
         except InputError as error:
             problems.found.extend(error.problems)
             return
-        for name, needed in (
-            ("mu", self.spec.mean == "constant"),
-            ("nu", self.dist != "normal"),
-            ("lambda", self.dist == "skewt"),
-        ):
-            if needed:
-                problems.check(
-                    name in self.params, "params", sorted(self.params), f"{self.spec} needs {name!r}", "give it"
-                )
-        if self.dist != "normal" and "nu" in self.params:
-            problems.number("params[nu]", self.params["nu"], low=2, open_low=True, remedy="above 2: a finite variance")
-        if self.dist == "skewt" and "lambda" in self.params:
-            lam = self.params["lambda"]
-            problems.number(
-                "params[lambda]", lam, low=-1, high=1, open_low=True, open_high=True, remedy="0: no skewness"
-            )
-        problems.number("omega", coefficients.omega, low=0, remedy="a variance is not negative")
+        for name in parameter_names(self.spec):
+            rule = f"{self.spec} needs {name!r}"
+            problems.check(name in self.params, "params", sorted(self.params), rule, "give it")
+        self._check_shapes(problems)
+        if "omega" in self.params and self.family.omega_is_positive:
+            problems.number("omega", self.params["omega"], low=0, remedy="a variance is not negative")
         for name, state, lags in (
             ("last_residuals", self.last_residuals, coefficients.residual_lags),
             ("last_variances", self.last_variances, coefficients.variance_lags),
         ):
             rule = f"{self.spec} needs the last {lags}, oldest first"
             problems.check(len(state) == lags, name, state, rule, "take them from the fit")
+        lagging = self.spec.mean == "ar1"
+        rule = "must be given with an AR(1) mean, and only then"
+        problems.check(lagging == (self.last_return is not None), "last_return", self.last_return, rule, "see the fit")
         if self.uncertainty is not None:
             names, depth = parameter_names(self.spec), len(self.uncertainty.state_slopes)
             fits = self.uncertainty.names == names and depth == coefficients.variance_lags
             rule = f"must be of {names}, with {coefficients.variance_lags} rows of slopes"
             problems.check(fits, "uncertainty", (self.uncertainty.names, depth), rule, "take it from the fit")
 
+    def _check_shapes(self, problems: Problems) -> None:
+        nu, lam = self.params.get("nu"), self.params.get("lambda")
+        if self.dist in {"t", "skewt"} and nu is not None:
+            problems.number("params[nu]", nu, low=2, open_low=True, remedy="above 2: a finite variance")
+        if self.dist == "ged" and nu is not None:
+            problems.number("params[nu]", nu, low=0, open_low=True, remedy="2 is the normal law")
+        if self.dist == "skewt" and lam is not None:
+            remedy = "0: no skewness"
+            problems.number("params[lambda]", lam, low=-1, high=1, open_low=True, open_high=True, remedy=remedy)
+
     @property
-    def coefficients(self) -> GarchCoefficients:
-        """omega, alpha, gamma, beta: the one numeric form of every volatility model."""
-        return garch_coefficients(self.spec, self.params)
+    def coefficients(self) -> Recursion:
+        """The recursion with its numbers."""
+        return recursion_of(self.spec, self.params)
+
+    @property
+    def family(self) -> Family:
+        """What the spec does to the variance."""
+        return family_of(self.spec)
+
+    @property
+    def law(self) -> Law:
+        """The law of the innovations, as the recursion sees it."""
+        return Law(self.dist, self.nu, self.lam, self.innovations)
 
     @property
     def dist(self) -> str:
-        """The law of the innovations: ``"normal"``, ``"t"`` or ``"skewt"``."""
+        """The law of the innovations: ``"normal"``, ``"t"``, ``"skewt"`` or ``"ged"``."""
         return self.spec.dist
 
     @property
     def nu(self) -> float:
-        """Degrees of freedom of the innovations; infinite for the normal law."""
+        """Degrees of freedom of the innovations, or the shape of the GED; infinite for the normal law."""
         return math.inf if self.dist == "normal" else self.params["nu"]
 
     @property
@@ -148,15 +168,13 @@ class Marginal:
 
     @property
     def mu(self) -> float:
-        """Mean log return a step; 0 for a zero-mean model."""
+        """Mean log return a step, of an AR(1) its constant; 0 for a zero-mean model."""
         return self.params.get("mu", 0.0)
 
     @property
-    def below_zero(self) -> float:
-        """E[z^2 1(z < 0)] of the innovations: the weight of gamma in the persistence."""
-        if self.innovations is not None:
-            return self.innovations.below_zero
-        return second_moment_below_zero(self.dist, self.nu, self.lam)
+    def ar(self) -> float:
+        """What a step inherits of the log return before it: ar[1], or 0."""
+        return self.params.get("ar[1]", 0.0)
 
     @property
     def next_variance(self) -> float:
@@ -165,38 +183,67 @@ class Marginal:
 
     @property
     def persistence(self) -> float:
-        """sum alpha + E[z^2 1(z < 0)] sum gamma + sum beta; the share of a variance shock that is left a step later."""
-        return forecast.persistence(self.coefficients, self.below_zero)
+        """What is left of a variance shock a step later, in the scale in which the recursion is linear."""
+        return self.coefficients.persistence(self.law)
 
     @property
     def long_run_volatility(self) -> float:
-        """sqrt(omega / (1 - persistence)) a step; inf at a persistence of 1 or more, nan for an EWMA."""
-        return forecast.long_run_volatility(self.coefficients, self.below_zero)
+        """Of the residuals, a step: sqrt(omega / (1 - persistence)) for GARCH and GJR.
+
+        inf where there is no variance in the long run, nan where it is not defined (EWMA).
+        """
+        return math.sqrt(self.coefficients.long_run_variance(self.law))
+
+    @property
+    def half_life(self) -> float:
+        """Steps after which half of a variance shock is left."""
+        return self.coefficients.half_life(self.law)
 
     def variance_forecast(self, horizon: int) -> NDArray[np.float64]:
-        """Expected variance of each of the next `horizon` >= 1 steps, float64 (horizon,)."""
-        return forecast.variance_forecast(
-            self.coefficients, self.last_residuals, self.last_variances, horizon, self.below_zero
-        )
+        """Expected variance of the residual of each of the next `horizon` >= 1 steps, float64 (horizon,)."""
+        state = np.array(self.last_residuals), np.array(self.last_variances)
+        return self.coefficients.forecast(*state, checked_horizon(horizon), self.law)
 
     def scaled(self, factor: float) -> Marginal:
         """The same process with every standard deviation multiplied by `factor` > 0 (next and long-run alike).
 
-        omega and the lagged variances take factor^2, the lagged residuals factor; the mean and the persistence stay.
+        The lagged variances take factor^2, the lagged residuals factor, omega what its unit asks for (factor^2 in a
+        GJR model); the mean and the persistence stay. Standard errors without a covariance are moved as if they were
+        not correlated.
         """
         problems = Problems(f"Marginal of {self.asset!r}")
         problems.number("factor", factor, low=0, open_low=True, remedy="1.5 for half as much again")
         problems.raise_if_any()
-        square = factor * factor
+        if factor == 1.0:
+            return self
+        params, jacobian = self._rescaled(factor)
+        moved = None if self.uncertainty is None else self.uncertainty.moved(jacobian)
         return replace(
             self,
-            params={key: value * square if key == "omega" else value for key, value in self.params.items()},
-            std_errors={key: value * square if key == "omega" else value for key, value in self.std_errors.items()},
+            params=params,
+            std_errors=self._moved_errors(jacobian),
             last_residuals=tuple(factor * value for value in self.last_residuals),
-            last_variances=tuple(square * value for value in self.last_variances),
-            loglikelihood=self.loglikelihood if factor == 1.0 else None,
-            uncertainty=None if self.uncertainty is None else self.uncertainty.scaled(factor),
+            last_variances=tuple(factor * factor * value for value in self.last_variances),
+            loglikelihood=None,
+            uncertainty=moved,
         )
+
+    def _rescaled(self, factor: float) -> tuple[dict[str, float], NDArray[np.float64]]:
+        """The parameters of the residuals times `factor`, the mean aside, and their derivatives."""
+        names, first = parameter_names(self.spec), len(mean_names(self.spec.mean))
+        theta = as_vector(self.spec, self.params)
+        last = first + len(self.family.names)
+        jacobian = np.eye(theta.size)
+        theta[first:last], jacobian[first:last, first:last] = self.family.rescale(theta[first:last], factor)
+        return {**self.params, **dict(zip(names, theta.tolist(), strict=True))}, jacobian
+
+    def _moved_errors(self, jacobian: NDArray[np.float64]) -> dict[str, float]:
+        names = parameter_names(self.spec)
+        known = self.uncertainty.covariance if self.uncertainty is not None else None
+        variances = np.array([self.std_errors.get(name, math.nan) ** 2 for name in names])
+        found = transformed(np.diag(variances) if known is None else known, jacobian)
+        errors = np.sqrt(np.diag(found))
+        return {name: float(value) for name, value in zip(names, errors, strict=True) if math.isfinite(value)}
 
     def started_at(self, multiple: float) -> Marginal:
         """The same process, started in a crisis: its next volatility is `multiple` > 0 times its average.
@@ -205,30 +252,31 @@ class Marginal:
         today's, the long-run level stays, and the crisis fades with the half-life of the process; a constant volatility
         has no state to start from and is multiplied for good.
 
-        Lagged variances and squared residuals are multiplied by g^2 = (h* - omega) / (h - omega), so that the next
-        variance h = omega + (what is linear in them) becomes h*.
+        Lagged residuals are multiplied by one factor g and lagged variances by g^2, such that the next variance is the
+        one wanted: g^2 = (h* - omega) / (h - omega) in a GJR model, whose h is omega + (what is linear in them).
         """
-        current = self.next_variance
-        omega = self.coefficients.omega
+        recursion, current = self.coefficients, self.next_variance
         average = self.long_run_volatility if math.isfinite(self.long_run_volatility) else math.sqrt(current)
-        if current <= omega or not self.last_residuals:
-            return self.scaled(multiple)
         wanted = max((multiple * average) ** 2, current)
-        square = (wanted - omega) / (current - omega)
+        if not self.last_residuals or recursion.stretch(current, 2.0 * current) == 1.0:
+            return self.scaled(multiple)
+        factor = recursion.stretch(current, wanted) if wanted > current else 1.0
+        if factor == 1.0:
+            return self
         return replace(
             self,
-            last_residuals=tuple(math.sqrt(square) * value for value in self.last_residuals),
-            last_variances=tuple(square * value for value in self.last_variances),
-            loglikelihood=self.loglikelihood if square == 1.0 else None,
-            uncertainty=self.uncertainty
-            if self.uncertainty is None or square == 1.0
-            else self.uncertainty.with_given_state(),
+            last_residuals=tuple(factor * value for value in self.last_residuals),
+            last_variances=tuple(factor * factor * value for value in self.last_variances),
+            loglikelihood=None,
+            uncertainty=None if self.uncertainty is None else self.uncertainty.with_given_state(),
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """A JSON-ready dictionary; without ``uncertainty``, ``innovations``, ``season`` where there are none."""
+        """A JSON-ready dictionary; without ``uncertainty``, ``innovations``, ``season``, ``last_return`` if none."""
         optional = {"uncertainty": self.uncertainty, "innovations": self.innovations, "season": self.season}
-        kept = {name: part.to_dict() for name, part in optional.items() if part is not None}
+        kept: dict[str, Any] = {name: part.to_dict() for name, part in optional.items() if part is not None}
+        if self.last_return is not None:
+            kept["last_return"] = self.last_return
         return {
             "asset": self.asset,
             "spec": self.spec.to_dict(),
@@ -258,6 +306,7 @@ class Marginal:
             ParameterUncertainty.from_dict(data["uncertainty"]) if data.get("uncertainty") is not None else None,
             law_from_dict(data["innovations"]) if data.get("innovations") is not None else None,
             Season.from_dict(data["season"]) if data.get("season") is not None else None,
+            None if data.get("last_return") is None else float(data["last_return"]),
         )
 
     def __reduce__(self) -> tuple[Any, ...]:

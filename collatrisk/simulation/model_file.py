@@ -97,7 +97,10 @@ _PEG: Schema = {
     "last_stressed": ("a number", _number),
 }
 # Not in every file: models of given parameters and files of before have none.
-_MARGINAL_OPTIONAL: Schema = dict.fromkeys(("uncertainty", "innovations", "season"), ("a table", _table))
+_MARGINAL_OPTIONAL: Schema = {
+    **dict.fromkeys(("uncertainty", "innovations", "season"), ("a table", _table)),
+    "last_return": ("a number", _number),
+}
 _ROWS = _list_of(_list_of(_number))
 _UNCERTAINTY: Schema = {
     "names": _TEXTS,

@@ -22,12 +22,13 @@ if TYPE_CHECKING:
     from collatrisk.kernels.paths import PathInputs
 
 
-def path_inputs(model: MarketModel, clock: Clock, seed: int, drift: Drift) -> PathInputs:
+def path_inputs(model: MarketModel, clock: Clock, seed: int, drift: Drift, n_steps: int) -> PathInputs:
     """Everything that `collatrisk.kernels.paths.simulate_block` reads.
 
     Parameters
     ----------
     clock : the clock of the simulated steps; finer than the model's only where every variance is constant.
+    n_steps : the longest horizon that will be simulated.
     """
     from collatrisk.kernels.paths import PathInputs
 
@@ -46,7 +47,7 @@ def path_inputs(model: MarketModel, clock: Clock, seed: int, drift: Drift) -> Pa
         columns=np.array(order, dtype=np.int64),
         scores=score_inputs(dependence, seed),
         laws=law_inputs(plain, dependence.nus),
-        steps=step_inputs(plain, model.clock, clock, drift),
+        steps=step_inputs(plain, model.clock, clock, drift, n_steps),
         jumps=jump_inputs(model.jumps, assets, pegs, clock.step_years, seed, drift),
         pegs=peg_inputs(marginals, dependence, seed),
         history=history_inputs(dependence, seed),

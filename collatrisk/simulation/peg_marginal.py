@@ -16,6 +16,7 @@ from collatrisk.simulation.marginals import Marginal
 from collatrisk.volatility.covariance import ParameterUncertainty
 from collatrisk.volatility.peg_moments import stressed_share
 from collatrisk.volatility.peg_spec import COMMON, Peg, check_parameter, peg_from_dict
+from collatrisk.volatility.recursions.base import decay_time
 from collatrisk.volatility.specs import ConstantVolatility
 
 if TYPE_CHECKING:
@@ -140,6 +141,11 @@ class PegMarginal:
     def next_variance(self) -> float:
         """Of the noise in the next step, entries apart."""
         return self._mixed(self.last_stressed)
+
+    @property
+    def half_life(self) -> float:
+        """Steps after which half of a distance from the centre is left while pegged."""
+        return decay_time(self.params["phi"])
 
     @property
     def long_run_volatility(self) -> float:

@@ -201,7 +201,8 @@ class PathPlan:
     def _kernel_inputs(self) -> PathInputs:
         """The tables and arrays of the kernel, built at the first read. Two threads may build them twice: harmless."""
         if self._inputs is None:
-            object.__setattr__(self, "_inputs", path_inputs(self.model, self._clock, self.seed, self.drift))
+            inputs = path_inputs(self.model, self._clock, self.seed, self.drift, self.n_steps)
+            object.__setattr__(self, "_inputs", inputs)
         assert self._inputs is not None
         return self._inputs
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collatrisk.simulation import MarketModel, PathPlan
     from collatrisk.simulation.peg_marginal import AnyMarginal
 
-_LAWS = {"normal": "normal", "t": "Student t", "skewt": "skewed t"}
+_LAWS = {"normal": "normal", "t": "Student t", "skewt": "skewed t", "ged": "generalised error"}
 
 
 def executive_row(study: Study, book: Book, terms: str, parts: Sequence[Solved]) -> dict[str, Any]:
@@ -71,8 +71,7 @@ def model_tables(model: MarketModel) -> dict[str, list[dict[str, Any]]]:
 
 
 def _summary(model: MarketModel, place: int, one: AnyMarginal) -> dict[str, Any]:
-    persistence, long_run = one.persistence, one.long_run_volatility
-    half_life = math.log(0.5) / math.log(persistence) if 0 < persistence < 1 else math.nan
+    persistence, long_run, half_life = one.persistence, one.long_run_volatility, one.half_life
     about = [finding for finding in (*model.findings, *one.findings) if finding.subject == one.asset]
     return {
         "asset": one.asset,
@@ -81,7 +80,7 @@ def _summary(model: MarketModel, place: int, one: AnyMarginal) -> dict[str, Any]
         "innovations": _LAWS[one.dist],
         "n_obs": one.n_obs,
         "persistence": persistence,
-        "half_life_days": half_life * model.clock.step_days,
+        "half_life_days": half_life * model.clock.step_days if 0 < half_life < math.inf else math.nan,
         "current_volatility": model.clock.annualise(math.sqrt(one.next_variance)),
         "long_run_volatility": model.clock.annualise(long_run) if math.isfinite(long_run) else math.nan,
         "loglikelihood": math.nan if one.loglikelihood is None else one.loglikelihood,
@@ -91,13 +90,13 @@ def _summary(model: MarketModel, place: int, one: AnyMarginal) -> dict[str, Any]
 
 def volatility_text(one: AnyMarginal) -> str:
     """A volatility model in the words of its literature."""
-    body = one.spec.to_dict()
-    if body["kind"] == "peg":
-        return f"two-regime peg to {body['underlying'] or format(body['level'], 'g')} (figures are of the basis)"
-    if body["kind"] == "garch":
-        orders = (body["p"], body["o"], body["q"])
-        return f"GJR-GARCH({orders[0]},{orders[1]},{orders[2]})" if body["o"] else f"GARCH({orders[0]},{orders[2]})"
-    return f"EWMA, decay {body['decay']:g}" if body["kind"] == "ewma" else "constant volatility"
+    from collatrisk.volatility.peg_spec import Peg
+    from collatrisk.volatility.spec_text import model_name
+
+    if isinstance(one.spec, Peg):
+        anchor = one.spec.underlying or format(one.spec.level, "g")
+        return f"two-regime peg to {anchor} (figures are of the basis)"
+    return model_name(one.spec)
 
 
 def run_info(study: Study, market: LoadedMarket, plan: PathPlan, command: str, started: str, seconds: float) -> RunInfo:

@@ -9,18 +9,21 @@ from collatrisk.volatility.peg_spec import Peg
 from collatrisk.volatility.ranges import RangeVariance, range_variance
 from collatrisk.volatility.realized import RealizedFit, fit_realized
 from collatrisk.volatility.realized_specs import Har, RealizedGarch
+from collatrisk.volatility.recursions import GarchCoefficients, recursion_of
 from collatrisk.volatility.rolling import RollingFit, rolling_fit
 from collatrisk.volatility.scores import diebold_mariano, fissler_ziegel, qlike, quantile_score
 from collatrisk.volatility.season import HourOfWeek, Season, SeasonFit, fit_season
 from collatrisk.volatility.selected import VolatilitySelection
 from collatrisk.volatility.selection import select_volatility
 from collatrisk.volatility.specs import (
+    Aparch,
     ConstantVolatility,
+    Egarch,
     Ewma,
+    Figarch,
     Garch,
-    GarchCoefficients,
+    RiskMetrics2006,
     VolatilitySpec,
-    garch_coefficients,
     spec_from_dict,
 )
 from collatrisk.volatility.tail_law import HistoricalLaw, InnovationLaw, ParetoTail, TailLaw, law_from_dict
@@ -28,8 +31,11 @@ from collatrisk.volatility.tails import GpdTails, TailFit, fit_tails
 from collatrisk.volatility.uncertainty import ParameterDraws, draw_params
 
 __all__ = [
+    "Aparch",
     "ConstantVolatility",
+    "Egarch",
     "Ewma",
+    "Figarch",
     "Garch",
     "GarchCoefficients",
     "GpdTails",
@@ -46,6 +52,7 @@ __all__ = [
     "RangeVariance",
     "RealizedFit",
     "RealizedGarch",
+    "RiskMetrics2006",
     "RollingFit",
     "Season",
     "SeasonFit",
@@ -63,11 +70,11 @@ __all__ = [
     "fit_season",
     "fit_tails",
     "fit_volatility",
-    "garch_coefficients",
     "law_from_dict",
     "qlike",
     "quantile_score",
     "range_variance",
+    "recursion_of",
     "rolling_fit",
     "select_volatility",
     "spec_from_dict",

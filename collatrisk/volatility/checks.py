@@ -15,12 +15,13 @@ from collatrisk.base.findings import Finding, Severity
 from collatrisk.base.validation import Problems
 from collatrisk.volatility.distributions import Array
 from collatrisk.volatility.estimate import Optimum
-from collatrisk.volatility.likelihood import NU_BOUNDS, Likelihood
+from collatrisk.volatility.likelihood import NU_BOUNDS, Likelihood, parameter_names
 from collatrisk.volatility.realized_specs import REALIZED_SPECS, AnySpec, Har
-from collatrisk.volatility.specs import Ewma, Garch
+from collatrisk.volatility.recursions import ArchWeights, EgarchCoefficients, Recursion
+from collatrisk.volatility.specs import Ewma, RiskMetrics2006, VolatilitySpec
 
 # sqrt(g' (-H)^-1 g): how far the optimum is, in standard errors.
-_GRADIENT_SEEN, _GRADIENT_FAILED = 1e-4, 1e-1
+_GRADIENT_SEEN, _GRADIENT_AT_KINKS, _GRADIENT_FAILED = 1e-4, 1e-2, 1e-1
 _SAME_OPTIMUM = 1e-2
 _REJECT = 0.01
 _MANY_ZEROS = 0.2
@@ -63,10 +64,16 @@ def checked_returns(returns: object, spec: AnySpec) -> tuple[str, Array]:
 
 
 def shortest(spec: AnySpec) -> int:
-    """The fewest returns that a fit accepts: 50 for a GARCH model, 100 beside a realised measure, 20 otherwise."""
+    """The fewest returns that a fit accepts: 50 for a recursion, 100 beside a realised measure, 20 otherwise."""
     if isinstance(spec, REALIZED_SPECS):
         return 100 + (spec.lags[-1] if isinstance(spec, Har) else 0)
-    return 50 if isinstance(spec, Garch) else 20
+    return 50 if _is_dynamic(spec) else 20
+
+
+def _is_dynamic(spec: VolatilitySpec) -> bool:
+    """Whether more than a level of the variance is estimated."""
+    shared = {"mu", "ar[1]", "omega", "nu", "lambda"}
+    return any(name not in shared for name in parameter_names(spec))
 
 
 def ljung_box(values: Array, lags: int) -> float:
@@ -98,14 +105,15 @@ def residual_tests(std_resid: Array) -> dict[str, float]:
 
 
 def fit_findings(
-    likelihood: Likelihood, optimum: Optimum, reached: Sequence[float], persistence: float, checks: Mapping[str, float]
+    optimum: Optimum, reached: Sequence[float], recursion: Recursion, checks: Mapping[str, float]
 ) -> tuple[Finding, ...]:
     """All that a reader should know before using the fit."""
     found = [
-        *_sample_findings(likelihood),
+        *_sample_findings(optimum.likelihood),
         *_optimum_findings(optimum, reached),
-        *_bound_findings(likelihood, optimum),
-        *_model_findings(likelihood, optimum, persistence),
+        *_bound_findings(optimum.likelihood, optimum),
+        *_persistence_findings(optimum.likelihood, optimum, recursion),
+        *_law_findings(optimum.likelihood, optimum, recursion),
     ]
     for key, code, text in (
         ("ljung_box_pvalue", "ljung-box", "standardised residuals are autocorrelated (Ljung-Box); the mean misses it"),
@@ -121,7 +129,7 @@ def fit_findings(
 def _sample_findings(likelihood: Likelihood) -> list[Finding]:
     n = likelihood.returns.size
     found = []
-    enough = 500 if isinstance(likelihood.spec, Garch) else 60
+    enough = 500 if _is_dynamic(likelihood.spec) else 60
     if n < enough:
         text = f"{n} returns; at least {enough} are wanted, standard errors are rough below: give a longer history"
         found.append(Finding("too-few-observations", "warning", "returns", text))
@@ -138,8 +146,9 @@ def _optimum_findings(optimum: Optimum, reached: Sequence[float]) -> list[Findin
     if not distance <= _GRADIENT_FAILED:
         text = f"the optimum is still {distance:.2g} standard errors away (rule: <= {_GRADIENT_FAILED}); do not use it"
         found.append(Finding("not-converged", "error", "optimum", text))
-    if not distance <= _GRADIENT_SEEN:
-        text = f"gradient of {distance:.2g} standard errors is left at the optimum (rule: <= {_GRADIENT_SEEN})"
+    seen = _GRADIENT_SEEN if optimum.likelihood.is_smooth else _GRADIENT_AT_KINKS
+    if not distance <= seen:
+        text = f"gradient of {distance:.2g} standard errors is left at the optimum (rule: <= {seen})"
         found.append(
             Finding("gradient-not-zero", "warning", "optimum", f"{text}; check the data or use a simpler spec")
         )
@@ -160,34 +169,58 @@ def _optimum_findings(optimum: Optimum, reached: Sequence[float]) -> list[Findin
 
 def _bound_findings(likelihood: Likelihood, optimum: Optimum) -> list[Finding]:
     rows, limits, labels = likelihood.constraints()
-    found = []
+    found: list[Finding] = []
     for row in optimum.active:
         label = labels[row]
+        if label == "kink" and any(finding.code == "parameter-on-kink" for finding in found):
+            continue
         if label == "persistence":
+            continue
+        if label == "kink":
+            text = "mu equals a return, where the likelihood has a kink; its standard error is not defined there"
+            found.append(Finding("parameter-on-kink", "info", "mu", text))
             continue
         letter = label.partition("[")[0]
         value = float(np.sign(rows[row].sum()) * limits[row])
-        text = f"{label} is on its bound {value:g}; its standard error is not defined there"
-        harmless = letter in {"alpha", "gamma", "beta"} and value == 0.0
+        where = f"{label} is on its bound {value:g}" if label in likelihood.names else f"{label} holds with equality"
+        text = f"{where}; its standard error is not defined there"
+        harmless = letter in {"alpha", "gamma", "beta", "phi"} and value == 0.0
         severity: Severity = "info" if harmless else "warning"
         found.append(Finding("parameter-on-bound", severity, label, f"{text}; a simpler spec may do"))
     return found
 
 
-def _model_findings(likelihood: Likelihood, optimum: Optimum, persistence: float) -> list[Finding]:
-    found = []
-    if isinstance(likelihood.spec, Ewma):
-        text = "EWMA has persistence 1 by construction: no long-run volatility, a flat variance forecast"
-        found.append(Finding("persistence-at-or-above-one", "info", "persistence", text))
-    elif persistence >= 1.0 - 1e-8:
+def _persistence_findings(likelihood: Likelihood, optimum: Optimum, recursion: Recursion) -> list[Finding]:
+    persistence = recursion.persistence(likelihood.law(optimum.theta))
+    if isinstance(likelihood.spec, Ewma | RiskMetrics2006):
+        flat = "a flat variance forecast" if isinstance(likelihood.spec, Ewma) else "given weights"
+        text = f"{type(likelihood.spec).__name__} has persistence 1 by construction: no long-run volatility, {flat}"
+        return [Finding("persistence-at-or-above-one", "info", "persistence", text)]
+    if isinstance(recursion, ArchWeights):
         text = (
-            f"persistence {persistence:.6g} (rule: < 1): no finite long-run variance; use a longer history or bound it"
+            f"long memory: the weights of {recursion.residual_lags} lags add up to {math.fsum(recursion.weights):.4g}, "
+            "those of the uncut model to 1; a long-run volatility, where there is one, is made by the cut"
         )
-        found.append(Finding("persistence-at-or-above-one", "warning", "persistence", text))
-    if likelihood.spec.dist != "normal" and _nu_is_flat(likelihood, optimum):
-        nu = likelihood.shapes(optimum.theta)[0]
-        text = f"nu = {nu:.4g} is not told apart from {NU_BOUNDS[1]:g}, all but normal: its standard error means little"
-        found.append(Finding("flat-nu", "info", "nu", f"{text}; dist='normal' (or lambda alone) fits as well"))
+        return [Finding("long-memory", "info", "persistence", text)]
+    if persistence >= 1.0 - 1e-8:
+        text = f"persistence {persistence:.6g} (rule: < 1): no long-run variance; use a longer history or bound it"
+        return [Finding("persistence-at-or-above-one", "warning", "persistence", text)]
+    return []
+
+
+def _law_findings(likelihood: Likelihood, optimum: Optimum, recursion: Recursion) -> list[Finding]:
+    found = []
+    law = likelihood.law(optimum.theta)
+    if isinstance(recursion, EgarchCoefficients) and not law.exponential_tails:
+        text = (
+            f"E[exp(alpha |z|)] is infinite under a {law.dist} law with nu = {law.nu:.3g}: no variance beyond the next "
+            "step is finite, forecasts are inf and no drift makes the price a martingale; paths and quantiles are "
+            "sound, means are not: use dist='normal' or 'ged' where a variance is needed"
+        )
+        found.append(Finding("infinite-variance", "warning", "variance", text))
+    if law.dist in {"t", "skewt"} and _nu_is_flat(likelihood, optimum):
+        text = f"nu = {law.nu:.4g} is not told apart from {NU_BOUNDS[1]:g}, all but normal: its standard error means"
+        found.append(Finding("flat-nu", "info", "nu", f"{text} little; dist='normal' (or lambda alone) fits as well"))
     return found
 
 

@@ -69,11 +69,11 @@ class ParameterUncertainty:
         object.__setattr__(self, name, values)
         return values
 
-    def scaled(self, factor: float) -> ParameterUncertainty:
-        """Of the process with every standard deviation times `factor`: omega takes its square, the rest stays."""
-        units = np.array([factor**2 if name == "omega" else 1.0 for name in self.names])
-        covariance = None if self.covariance is None else self.covariance * np.outer(units, units)
-        return replace(self, covariance=covariance, state_slopes=self.state_slopes / units[None, :])
+    def moved(self, jacobian: Array) -> ParameterUncertainty:
+        """Of parameters that are a function of these with the derivatives `jacobian` (k, k)."""
+        covariance = None if self.covariance is None else jacobian @ self.covariance @ jacobian.T
+        symmetric = None if covariance is None else 0.5 * (covariance + covariance.T)
+        return replace(self, covariance=symmetric, state_slopes=self.state_slopes @ np.linalg.inv(jacobian))
 
     def with_given_state(self) -> ParameterUncertainty:
         """The same where the state is set by hand, so that no estimate moves it."""
@@ -109,26 +109,34 @@ class ParameterUncertainty:
 
 
 def uncertainty_of(fit: VolatilityFit) -> ParameterUncertainty:
-    """What a fit knows of its own uncertainty; without a covariance where a parameter lies on a bound."""
+    """What a fit knows of its own uncertainty; without a covariance where a parameter lies on a bound.
+
+    The slopes are those of the conditional variances in the state; a RiskMetrics 2006 state, which keeps components in
+    their place and leans on the mean alone, has slopes of 0.
+    """
     from collatrisk.volatility.coordinates import as_vector
     from collatrisk.volatility.likelihood import Likelihood
+    from collatrisk.volatility.specs import RiskMetrics2006
 
     theta = as_vector(fit.spec, fit.params)
-    likelihood = Likelihood(fitted_returns(fit), fit.spec, fit.presample)
-    filtered = likelihood.filter(theta)
+    likelihood = Likelihood(fit.returns, fit.spec, fit.presample)
     lags = len(fit.last_variances)
     slopes = np.zeros((lags, theta.size))
-    if lags:
+    if lags and not isinstance(fit.spec, RiskMetrics2006):
+        filtered = likelihood.filter(theta)
         derivatives = likelihood.variance_derivatives(theta, filtered)
         slopes[:, : derivatives.shape[0]] = (derivatives[:, -lags:] / filtered.variances[-lags:]).T
     known = bool(np.isfinite(fit.covariance).all())
     return ParameterUncertainty(likelihood.names, fit.covariance if known else None, slopes)
 
 
-def fitted_returns(fit: VolatilityFit) -> Array:
-    """The returns that a fit was given, from its residuals: exact to rounding."""
-    mean = fit.params.get("mu", 0.0)
-    return np.ascontiguousarray(mean + fit.std_resid * fit.conditional_volatility)
+def transformed(covariance: Array, jacobian: Array) -> Array:
+    """J C J', where parameters without a covariance (nan) spoil only those that lean on them."""
+    known = np.isfinite(np.diag(covariance))
+    found = jacobian @ np.where(np.outer(known, known), covariance, 0.0) @ jacobian.T
+    spoiled = np.any((jacobian != 0.0) & ~known[None, :], axis=1)
+    found[spoiled, :] = found[:, spoiled] = np.nan
+    return np.asarray(found, dtype=np.float64)
 
 
 def _is_covariance(values: Array) -> bool:

@@ -1,11 +1,13 @@
 """The laws of the standardised residual: mean 0, variance 1.
 
-``dist`` is ``"normal"``, ``"t"`` (Student with `nu` degrees of freedom times ``sqrt((nu - 2) / nu)``) or ``"skewt"``
-(Hansen 1994, *Autoregressive conditional density estimation*, International Economic Review 35(3), with `nu` and the
-skewness `lam` in (-1, 1); arch's ``SkewStudent``, whose eta is our nu). `lam` = 0 is the t.
+``dist`` is ``"normal"``, ``"t"`` (Student with `nu` degrees of freedom times ``sqrt((nu - 2) / nu)``), ``"ged"``
+(`collatrisk.volatility.generalised_error`, with `nu` as its shape) or ``"skewt"`` (Hansen 1994, *Autoregressive
+conditional density estimation*, International Economic Review 35(3), with `nu` and the skewness `lam` in (-1, 1);
+arch's ``SkewStudent``, whose eta is our nu). `lam` = 0 is the t.
 
 Every function takes ``(dist, values, nu, lam)``; the shapes that a law does not have are ignored. Values may be scalars
-or arrays and the result is a float64 array of their shape. Shapes are scalars: nu > 2 (for the t, inf is the normal).
+or arrays and the result is a float64 array of their shape. Shapes are scalars: nu > 2 for the t laws (for the t, inf is
+the normal), nu > 0 for the GED.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 from collatrisk.base.validation import Problems
-from collatrisk.volatility.specs import DISTS
+from collatrisk.volatility import generalised_error
+from collatrisk.volatility.spec_rules import DISTS
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -38,6 +41,8 @@ def check_law(dist: str, nu: float = math.inf, lam: float = 0.0) -> None:
     problems.choice("dist", dist, DISTS)
     if dist in {"t", "skewt"}:
         problems.check(nu > 2.0, "nu", nu, "must be above 2, or the variance is infinite", "use 2.05 or more")
+    if dist == "ged":
+        problems.check(0.0 < nu < math.inf, "nu", nu, "must be above 0 and finite", "2 is the normal law")
     if dist == "skewt":
         problems.check(nu < math.inf, "nu", nu, "must be finite for a skewed law", "use 500 for nearly normal tails")
         problems.check(-1.0 < lam < 1.0, "lambda", lam, "must be in (-1, 1)", "0 is no skewness")
@@ -70,6 +75,8 @@ def cdf(dist: str, z: ArrayLike, nu: float = math.inf, lam: float = 0.0) -> Arra
     z = np.asarray(z, dtype=np.float64)
     if _is_normal(dist, nu):
         return np.asarray(special.ndtr(z), dtype=np.float64)
+    if dist == "ged":
+        return generalised_error.lower_tail(z, nu)
     scale = math.sqrt(nu / (nu - 2.0))
     if dist == "t":
         return _t_cdf(z * scale, nu)
@@ -92,6 +99,8 @@ def logpdf(dist: str, z: ArrayLike, nu: float = math.inf, lam: float = 0.0) -> A
     z = np.asarray(z, dtype=np.float64)
     if _is_normal(dist, nu):
         return np.asarray(-0.5 * (_LOG_2PI + z * z), dtype=np.float64)
+    if dist == "ged":
+        return np.asarray(generalised_error.log_density(z, nu), dtype=np.float64)
     return np.asarray(log_density(z, nu, lam if dist == "skewt" else 0.0), dtype=np.float64)
 
 
@@ -123,8 +132,8 @@ def second_moment_below_zero(dist: str, nu: float = math.inf, lam: float = 0.0) 
 def tail_mean(dist: str, p: float, nu: float = math.inf, lam: float = 0.0) -> float:
     """E[Z | Z <= q] with q the p-quantile, in closed form: minus the expected shortfall of a unit-variance return.
 
-    Normal: ``-phi(q) / p``. The unit-variance t has ``int_{-inf}^q z f = -f(q) (nu - 2 + q^2) / (nu - 1)``; Hansen's
-    law is two halves of it, stretched and shifted.
+    Normal: ``-phi(q) / p``. GED: an incomplete gamma function. The unit-variance t has
+    ``int_{-inf}^q z f = -f(q) (nu - 2 + q^2) / (nu - 1)``; Hansen's law is two halves of it, stretched and shifted.
 
     Parameters
     ----------
@@ -137,6 +146,8 @@ def tail_mean(dist: str, p: float, nu: float = math.inf, lam: float = 0.0) -> fl
     quantile = float(ppf(dist, p, nu, lam))
     if _is_normal(dist, nu):
         return -math.exp(-0.5 * quantile**2) / (math.sqrt(2.0 * math.pi) * p)
+    if dist == "ged":
+        return generalised_error.mean_below(quantile, nu) / p
     lam = lam if dist == "skewt" else 0.0
     a, b, _ = (float(value) for value in _hansen(nu, lam))
     y = a + b * quantile
@@ -167,10 +178,21 @@ def log_density_slope(z: Array, nu: float, lam: float) -> Array:
     return np.asarray(-(nu + 1.0) * b * y / (side**2 * (nu - 2.0) + y * y), dtype=np.float64)
 
 
+def density_terms(dist: str, z: Array, nu: float, lam: float) -> tuple[Array, Array]:
+    """log f and d log f / dz at each z, of any of the laws; shapes are not checked."""
+    if _is_normal(dist, nu):
+        return -0.5 * (_LOG_2PI + z * z), -z
+    if dist == "ged":
+        return np.asarray(generalised_error.log_density(z, nu), dtype=np.float64), generalised_error.slope(z, nu)
+    return np.asarray(log_density(z, nu, lam), dtype=np.float64), log_density_slope(z, nu, lam)
+
+
 def shape_slopes(dist: str, z: Array, nu: float, lam: float) -> tuple[Array, ...]:
     """d log f / d(shape) at each z, for the shapes that the law has: () | (nu,) | (nu, lambda)."""
     if dist == "normal":
         return ()
+    if dist == "ged":
+        return (np.imag(generalised_error.log_density(z, nu + 1e-20j)) / 1e-20,)
     if dist == "t":
         ratio = z * z / (nu - 2.0)
         constant = special.digamma((nu + 1.0) / 2.0) - special.digamma(nu / 2.0) - 1.0 / (nu - 2.0)
@@ -197,6 +219,8 @@ def _quantile(dist: str, u: Array, s: Array, nu: float, lam: float) -> Array:
     check_law(dist, nu, lam)
     if _is_normal(dist, nu):
         return np.where(u < s, special.ndtri(u), -special.ndtri(s)) + 0.0  # no -0.0 at the median
+    if dist == "ged":
+        return np.where(u < s, 1.0, -1.0) * generalised_error.lower_quantile(np.minimum(u, s), nu) + 0.0
     scale = math.sqrt((nu - 2.0) / nu)
     if dist == "t":
         return np.where(u < s, 1.0, -1.0) * scale * _t_quantile(np.minimum(u, s), nu) + 0.0

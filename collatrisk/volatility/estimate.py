@@ -1,28 +1,31 @@
-"""Maximum likelihood: arch from several starts, then Newton steps on the exact likelihood until none gains.
+"""Maximum likelihood: several starts, then Newton steps on the exact likelihood until none gains.
 
-The starts of a GARCH model are estimated by arch (SLSQP with differenced gradients), which leaves the parameters right
-to three or four digits. Each is then polished by an active-set Newton method with the analytic scores of
-`collatrisk.volatility.likelihood`. Progress is measured by the Newton decrement ``g' (-H)^-1 g``, twice the gain in
-log-likelihood that the quadratic model still expects: it does not depend on any scale.
+Where the starts come from is said in `collatrisk.volatility.starts`. Each is polished by an active-set Newton method
+with the analytic scores of `collatrisk.volatility.likelihood`. Progress is measured by the Newton decrement
+``g' (-H)^-1 g``, twice the gain in log-likelihood that the quadratic model still expects: it does not depend on any
+scale.
 """
 
 from __future__ import annotations
 
-import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import linalg
 
 from collatrisk.volatility.distributions import Array
 from collatrisk.volatility.likelihood import Likelihood
-from collatrisk.volatility.specs import Garch
+from collatrisk.volatility.starts import starting_points
 
 # Above this decrement the Hessian is replaced by the outer product of the scores, which costs nothing.
 _FAR = 1.0
 _DONE = 1e-16
 _ON_BOUND = 1e-9
 _MAX_STEPS = 60
+_MAX_TANGENTS = 40
+_MAX_PROJECTIONS = 20
+_STAYS = 1e-7  # natural steps
+_SPIKE, _FLAT = 0.1, 1e-8  # log-likelihood that a kink in mu is not worth; decrement of an end without slope
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,8 @@ class Optimum:
     active : the rows of `Likelihood.constraints` that hold with equality.
     hessian : (k, k) covariance from the inverse of minus the Hessian; nan for parameters on a bound.
     robust : (k, k) sandwich covariance of Bollerslev and Wooldridge (1992).
+    opg : (k, k) inverse of the outer product of the scores (Berndt, Hall, Hall and Hausman 1974).
+    likelihood : whose constraints `active` counts.
     """
 
     theta: Array
@@ -47,75 +52,104 @@ class Optimum:
     active: tuple[int, ...]
     hessian: Array
     robust: Array
+    opg: Array
+    likelihood: Likelihood
 
 
-def search(likelihood: Likelihood) -> tuple[Optimum, tuple[float, ...]]:
-    """The best optimum over all starts, and the log-likelihood that each start reached.
+def search(likelihood: Likelihood, starts: list[Array] | None = None) -> tuple[Optimum, tuple[float, ...]]:
+    """The best optimum over all starts (None: those of `starting_points`), and the log-likelihood that each reached.
 
     Raises
     ------
     ArithmeticError : no start has a finite likelihood.
     """
-    ends: list[tuple[float, Array]] = []
-    for start in _starts(likelihood):
+    ends: list[tuple[float, Array, Likelihood]] = []
+    for start in starting_points(likelihood) if starts is None else starts:
         reached = _polish(likelihood, start)
         if reached is not None:
-            ends.append(reached)
+            ends.append((*reached, likelihood))
+    if likelihood.family.curved:
+        ends = [_stationary(*end) for end in ends]
     if not ends:
         raise ArithmeticError("the likelihood is not finite at any start")
     best = max(ends, key=lambda end: end[0])
-    return _describe(likelihood, best[1]), tuple(value for value, _ in ends)
+    if not likelihood.is_smooth:
+        best = _off_kinks(ends, best)
+    return _describe(best[2], best[1]), tuple(value for value, *_ in ends)
 
 
-def _starts(likelihood: Likelihood) -> list[Array]:
-    """Starting points: arch's optima for a GARCH model, moments for the others."""
-    spec, y = likelihood.spec, likelihood.returns
-    head = [float(np.mean(y))] if spec.mean == "constant" else []
-    if isinstance(spec, Garch):
-        variance = float(np.var(y)) if spec.mean == "constant" else float(np.mean(y**2))
-        return _arch_optima(likelihood, [np.array(head + own) for own in _spread(spec, variance)])
-    if "omega" in likelihood.names:
-        head.append(float(np.var(y)) if spec.mean == "constant" else float(np.mean(y**2)))
-    if spec.dist == "normal":
-        return [np.array(head)]
-    return [np.array([*head, nu, lam][: len(likelihood.names)]) for nu, lam in ((8.0, 0.0), (4.0, -0.1))]
+def _off_kinks(
+    ends: list[tuple[float, Array, Likelihood]], best: tuple[float, Array, Likelihood]
+) -> tuple[float, Array, Likelihood]:
+    """An end without slope that is as good as the best, or the best one with mu held on its kink.
+
+    |e|^power with a power of 1 or less puts a spike on the likelihood wherever mu equals a return. They are narrow and
+    low, but a climber that meets one stays on it.
+    """
+    for end in sorted(ends, key=lambda end: -end[0]):
+        if end[0] > best[0] - _SPIKE and _slope_left(end[2], end[1]) < _FLAT:
+            return end
+    _, theta, likelihood = best
+    row = np.eye(theta.size)[0]
+    held = ((row, float(theta[0]), "kink"), (-row, -float(theta[0]), "kink"))
+    bounded = replace(likelihood, extra=(*likelihood.extra, *held))
+    reached = _polish(bounded, theta)
+    return best if reached is None else (*reached, bounded)
 
 
-def _spread(spec: Garch, variance: float) -> list[list[float]]:
-    """Three starts apart from arch's own: lively, slow, and short-memoried, all with the sample variance."""
-    starts = []
-    for alpha, gamma, beta, nu in ((0.05, 0.10, 0.85, 8.0), (0.02, 0.02, 0.95, 5.0), (0.15, 0.10, 0.50, 12.0)):
-        a = [alpha / max(spec.p, 1)] * spec.p
-        g = [gamma / max(spec.o, 1)] * spec.o
-        b = [beta / max(spec.q, 1)] * spec.q
-        omega = variance * (1.0 - sum(a) - 0.5 * sum(g) - sum(b))
-        shape = [nu, 0.0][: {"normal": 0, "t": 1, "skewt": 2}[spec.dist]]
-        starts.append([omega, *a, *g, *b, *shape])
-    return starts
+def _slope_left(likelihood: Likelihood, theta: Array) -> float:
+    state = likelihood.evaluate(theta)
+    return float("inf") if state is None else _ascent(likelihood, theta, state[1], near=True)[1]
 
 
-def _arch_optima(likelihood: Likelihood, spread: list[Array]) -> list[Array]:
-    """arch's estimates from its own start and from the others; a start that arch refuses is used as it is."""
-    from arch import arch_model
+def _stationary(value: float, theta: Array, likelihood: Likelihood) -> tuple[float, Array, Likelihood]:
+    """An end of persistence above 1 moved to the best point of persistence 1.
 
-    spec, y = likelihood.spec, likelihood.returns
-    if not isinstance(spec, Garch):
-        raise TypeError("arch's starts are for GARCH models")
-    mean = {"constant": "Constant", "zero": "Zero"}[spec.mean]
-    model = arch_model(y, mean=mean, vol="GARCH", p=spec.p, o=spec.o, q=spec.q, dist=spec.dist, rescale=False)
-    centred = y - np.mean(y) if spec.mean == "constant" else y
-    before = likelihood.backcast if likelihood.presample == "backcast" else float(np.mean(centred**2))
-    optima: list[Array] = []
-    for start in (None, *spread):
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                found = model.fit(starting_values=start, backcast=before, disp="off", show_warning=False)
-            optima.append(np.asarray(found.params, dtype=np.float64))
-        except (ValueError, ArithmeticError, np.linalg.LinAlgError):
-            if start is not None:
-                optima.append(start)
-    return optima
+    The constraint is not linear in the parameters: it is replaced by its tangent plane at the point in hand, the search
+    is repeated on that side of the plane, and so on until the point stays (sequential linear constraints).
+    """
+    if likelihood.persistence(theta) <= 1.0 + _ON_BOUND:
+        return value, theta, likelihood
+    here = _onto_persistence_one(likelihood, theta)
+    unit = np.ones(theta.size)
+    for _ in range(_MAX_TANGENTS):
+        state = likelihood.evaluate(here)
+        if state is None:
+            break
+        unit = _units(state[1])
+        slope = _persistence_slope(likelihood, here, unit)
+        limit = likelihood.persistence(here) - 1.0 - float(slope @ here)
+        bounded = replace(likelihood, extra=((-slope, limit, "persistence"),))
+        reached = _polish(bounded, here)
+        if reached is None:
+            break
+        moved = float(np.max(np.abs(reached[1] - here) / unit))
+        value, here, likelihood = reached[0], reached[1], bounded
+        if moved < _STAYS:
+            break
+    return value, here, likelihood
+
+
+def _onto_persistence_one(likelihood: Likelihood, theta: Array) -> Array:
+    first = likelihood.mean.slopes.shape[0]
+    last = first + len(likelihood.family.names)
+    found = np.array(theta)
+    found[first:last] = likelihood.family.pull(found[first:last], likelihood.law(theta), 0.0)
+    return found
+
+
+def _persistence_slope(likelihood: Likelihood, theta: Array, unit: Array) -> Array:
+    bounds = likelihood.bounds()
+    found = np.zeros(theta.size)
+    for place in range(theta.size):
+        ends = []
+        for sign in (1.0, -1.0):
+            point = np.array(theta)
+            point[place] = np.clip(theta[place] + sign * 1e-4 * unit[place], *bounds[place])
+            ends.append((likelihood.persistence(point), float(point[place])))
+        (high, right), (low, left) = ends
+        found[place] = (high - low) / (right - left) if right > left else 0.0
+    return found
 
 
 def _polish(likelihood: Likelihood, start: Array) -> tuple[float, Array] | None:
@@ -180,7 +214,7 @@ def _describe(likelihood: Likelihood, theta: Array) -> Optimum:
     unit = _units(scores)
     free = _free_directions(rows[list(active)], unit)
     k = theta.size
-    covariances = [np.full((k, k), np.nan), np.full((k, k), np.nan)]
+    covariances = [np.full((k, k), np.nan) for _ in range(3)]
     decrement, identified = 0.0, True
     if free.shape[1]:
         information = -_curvature(likelihood, theta, free)
@@ -189,12 +223,14 @@ def _describe(likelihood: Likelihood, theta: Array) -> Optimum:
         if identified:
             inverse = np.linalg.inv(information)
             meat = (scores @ free).T @ (scores @ free)
-            covariances = [free @ inverse @ free.T, free @ inverse @ meat @ inverse @ free.T]
+            middle = np.linalg.inv(meat) if _well_conditioned(meat) else np.full(meat.shape, np.nan)
+            covariances = [free @ part @ free.T for part in (inverse, inverse @ meat @ inverse, middle)]
             still = np.all(np.abs(free) < 1e-12 * unit[:, None], axis=1)
             for covariance in covariances:
                 covariance[still, :] = covariance[:, still] = np.nan
     hit = tuple(int(row) for row in np.flatnonzero(rows @ theta - limits <= _ON_BOUND))
-    return Optimum(theta, float(values.sum()), decrement, identified, hit, covariances[0], covariances[1])
+    hessian, robust, opg = covariances
+    return Optimum(theta, float(values.sum()), decrement, identified, hit, hessian, robust, opg, likelihood)
 
 
 def _well_conditioned(information: Array) -> bool:
@@ -206,18 +242,13 @@ def _well_conditioned(information: Array) -> bool:
 def _inside(likelihood: Likelihood, theta: Array) -> Array:
     """The point moved inside the constraints where it lies outside: arch's optimum may be, by its tolerance or more."""
     bounds = likelihood.bounds()
-    moved = np.clip(theta, bounds[:, 0], bounds[:, 1])
-    spec, names = likelihood.spec, likelihood.names
-    if not isinstance(spec, Garch):
-        return moved
-    for lag in range(1, min(spec.p, spec.o) + 1):
-        alpha, gamma = names.index(f"alpha[{lag}]"), names.index(f"gamma[{lag}]")
-        moved[gamma] = max(moved[gamma], -moved[alpha])
-    dynamic = [names.index(name) for name in names if name.endswith("]")]
-    found = likelihood.coefficients(moved)
-    total = sum(found.alpha) + 0.5 * sum(found.gamma) + sum(found.beta)
-    if total > 1.0:
-        moved[dynamic] /= total
+    moved = np.asarray(np.clip(theta, bounds[:, 0], bounds[:, 1]), dtype=np.float64)
+    rows, limits, _ = likelihood.constraints()
+    for _ in range(_MAX_PROJECTIONS):
+        outside = np.flatnonzero(rows @ moved < limits)
+        if outside.size == 0:
+            break
+        moved = np.clip(_onto(rows[outside], limits[outside], moved), bounds[:, 0], bounds[:, 1])
     return moved
 
 

@@ -15,19 +15,15 @@ from collatrisk.base.errors import FitError, Problem
 from collatrisk.base.findings import Finding
 from collatrisk.base.tables import html_table
 from collatrisk.base.validation import Problems
-from collatrisk.volatility import forecast
 from collatrisk.volatility.checks import checked_returns, fit_findings, residual_tests
-from collatrisk.volatility.distributions import Array, second_moment_below_zero
+from collatrisk.volatility.covariance import transformed
+from collatrisk.volatility.distributions import Array
 from collatrisk.volatility.estimate import Optimum, search
+from collatrisk.volatility.forecast import checked_horizon
+from collatrisk.volatility.law import Law
 from collatrisk.volatility.likelihood import PRESAMPLES, Likelihood, Presample
-from collatrisk.volatility.specs import (
-    ConstantVolatility,
-    Ewma,
-    Garch,
-    GarchCoefficients,
-    VolatilitySpec,
-    garch_coefficients,
-)
+from collatrisk.volatility.recursions import Recursion, recursion_of
+from collatrisk.volatility.specs import VolatilitySpec, is_spec
 
 if TYPE_CHECKING:
     from collatrisk.volatility.covariance import ParameterUncertainty
@@ -42,17 +38,20 @@ class VolatilityFit:
     ----------
     spec, presample : what was fitted and how the recursion was started.
     name : the series.
-    params : the estimated parameters by arch's names: mu, omega, alpha[i], gamma[i], beta[i], nu, lambda. A constant
-        volatility has omega, its variance; an EWMA has no volatility parameter (the decay is in the spec).
-    std_errors : ``"hessian"`` and ``"robust"`` (Bollerslev and Wooldridge 1992), each by parameter; nan for a parameter
-        on a bound.
+    params : the estimated parameters by arch's names: mu, ar[1], omega, alpha[i], gamma[i], beta[i], delta, phi, d,
+        beta, nu, lambda, as far as the spec has them. A constant volatility has omega, its variance; EWMA and
+        RiskMetrics 2006 have no volatility parameter (the decays are in the spec).
+    std_errors : ``"hessian"``, ``"opg"`` (outer product of the scores, Berndt, Hall, Hall and Hausman 1974) and
+        ``"robust"`` (the sandwich of both, Bollerslev and Wooldridge 1992), each by parameter; nan for a parameter on a
+        bound.
     covariance : (k, k) robust covariance, in the order of params; nan as above.
     loglikelihood : of the returns in the user's unit.
-    n_obs : how many returns.
+    n_obs : how many returns are explained: all, but with an AR(1) mean not the first.
+    returns : float64, all that were given.
     conditional_volatility : (n_obs,) sd of each step given the steps before.
     std_resid : (n_obs,) residual over conditional volatility.
-    last_residuals : the last max(p, o) residuals, oldest first.
-    last_variances : the last q conditional variances, oldest first.
+    last_residuals, last_variances : the state of the recursion, oldest first: of a GARCH model the last max(p, o)
+        residuals and q conditional variances, of a FIGARCH `truncation` residuals; see the recursion's own class.
     next_variance : the variance of the step after the last.
     checks : ``gradient`` (distance to the optimum in standard errors), ``starts_gap`` (spread of the log-likelihoods
         that the starts reached), ``ljung_box_pvalue``, ``arch_lm_pvalue``.
@@ -67,6 +66,7 @@ class VolatilityFit:
     covariance: Array
     loglikelihood: float
     n_obs: int
+    returns: Array
     conditional_volatility: Array
     std_resid: Array
     last_residuals: tuple[float, ...]
@@ -81,9 +81,14 @@ class VolatilityFit:
         return self.findings
 
     @property
-    def coefficients(self) -> GarchCoefficients:
-        """The numeric form of the recursion."""
-        return garch_coefficients(self.spec, self.params)
+    def coefficients(self) -> Recursion:
+        """The recursion with its numbers."""
+        return recursion_of(self.spec, self.params)
+
+    @property
+    def law(self) -> Law:
+        """The law of the standardised residual."""
+        return Law.of(self.spec.dist, self.params)
 
     @property
     def nu(self) -> float:
@@ -96,30 +101,32 @@ class VolatilityFit:
         return self.params.get("lambda", 0.0)
 
     @property
-    def below_zero(self) -> float:
-        """E[z^2 1(z < 0)] of the residual's law: the weight of gamma in the persistence."""
-        return second_moment_below_zero(self.spec.dist, self.nu, self.lam)
-
-    @property
     def persistence(self) -> float:
-        """``sum(alpha) + E[z^2 1(z < 0)] sum(gamma) + sum(beta)``."""
-        return forecast.persistence(self.coefficients, self.below_zero)
+        """What is left of a shock after a step, in the scale in which the recursion is linear.
+
+        ``sum(alpha) + E[z^2 1(z < 0)] sum(gamma) + sum(beta)`` for GARCH and GJR; sum(beta), of ln h, for an EGARCH.
+        """
+        return self.coefficients.persistence(self.law)
 
     @property
     def long_run_volatility(self) -> float:
-        """The sd per step of the stationary law; inf at a persistence of 1 or more, nan for an EWMA."""
-        return forecast.long_run_volatility(self.coefficients, self.below_zero)
+        """The sd per step of the stationary law; inf where it has no variance, nan for an EWMA."""
+        return math.sqrt(self.coefficients.long_run_variance(self.law))
 
     @property
     def half_life(self) -> float:
-        """Steps after which half of a shock to the expected variance is left."""
-        return forecast.half_life(self.coefficients, self.below_zero)
+        """Steps after which half of a shock is left, in the scale in which the recursion is linear."""
+        return self.coefficients.half_life(self.law)
 
     def forecast(self, horizon: int) -> Array:
-        """The expected variance of each of the next `horizon` steps, (horizon,); see `variance_forecast`."""
-        return forecast.variance_forecast(
-            self.coefficients, self.last_residuals, self.last_variances, horizon, self.below_zero
-        )
+        """The expected variance of each of the next `horizon` residuals, (horizon,).
+
+        Exact where there is a closed form: recursions that are linear in the variance (GARCH, GJR, FIGARCH of power 2,
+        APARCH with delta 2, EWMA, RiskMetrics 2006) and EGARCH, which with t innovations has none but the next: inf.
+        Otherwise (TGARCH, APARCH) the mean of 4 096 simulated continuations with a fixed seed.
+        """
+        state = np.array(self.last_residuals), np.array(self.last_variances)
+        return self.coefficients.forecast(*state, checked_horizon(horizon), self.law)
 
     @property
     def uncertainty(self) -> ParameterUncertainty:
@@ -135,12 +142,13 @@ class VolatilityFit:
         return draw_params(self, n, rng)
 
     def summary(self) -> pd.DataFrame:
-        """One row a parameter: estimate, robust and Hessian standard error, t (robust)."""
+        """One row a parameter: estimate, robust, Hessian and OPG standard error, t (robust)."""
         table = pd.DataFrame(
             {
                 "estimate": dict(self.params),
                 "robust se": dict(self.std_errors["robust"]),
                 "hessian se": dict(self.std_errors["hessian"]),
+                "opg se": dict(self.std_errors["opg"]),
             },
             index=list(self.params),
             dtype=np.float64,
@@ -162,7 +170,7 @@ class VolatilityFit:
             f"{self.name}: {self.spec}, {self.n_obs} steps, log-likelihood {self.loglikelihood:.3f}, "
             f"persistence {self.persistence:.4f}, long-run volatility {self.long_run_volatility:.4g} a step"
         )
-        table = html_table(["parameter", "estimate", "robust se", "hessian se", "t"], rows, caption)
+        table = html_table(["parameter", "estimate", "robust se", "hessian se", "opg se", "t"], rows, caption)
         if not self.findings:
             return table
         notes = [(finding.code, finding.severity, finding.message) for finding in self.findings]
@@ -175,8 +183,9 @@ def fit_volatility(
     """Fit a volatility spec to one return series by maximum likelihood.
 
     The returns are divided by their sd first and the results put back, so that decimals and percents give the same
-    answer. A GARCH model is estimated by arch from four starts; the best end is then polished by Newton steps on the
-    exact likelihood with analytic scores, from which the standard errors come as well.
+    answer. GARCH and GJR models are estimated by arch from four starts, the others begin at the best points of a grid;
+    each start is polished by Newton steps on the exact likelihood with analytic scores, from which the standard errors
+    come as well.
 
     Parameters
     ----------
@@ -193,12 +202,11 @@ def fit_volatility(
     FitError : no start has a finite likelihood.
     """
     problems = Problems("fit_volatility")
-    known = isinstance(spec, Garch | Ewma | ConstantVolatility)
-    problems.check(known, "spec", spec, "must be a Garch, an Ewma or a ConstantVolatility", "give Garch(), for example")
+    problems.check(is_spec(spec), "spec", spec, "must be a volatility spec", "give Garch(), for example")
     problems.choice("presample", presample, PRESAMPLES)
     problems.raise_if_any()
     name, values = checked_returns(returns, spec)
-    scale = float(np.std(values)) if spec.mean == "constant" else float(np.sqrt(np.mean(values**2)))
+    scale = float(np.sqrt(np.mean(values**2))) if spec.mean == "zero" else float(np.std(values))
     likelihood = Likelihood(values / scale, spec, presample)
     try:
         optimum, reached = search(likelihood)
@@ -212,27 +220,25 @@ def fit_volatility(
 def _in_user_units(
     name: str, likelihood: Likelihood, optimum: Optimum, reached: tuple[float, ...], scale: float
 ) -> VolatilityFit:
-    """Undo the scaling: mu by the scale, omega by its square, the rest has no unit."""
-    names, n = likelihood.names, likelihood.returns.size
-    units = np.array([{"mu": scale, "omega": scale**2}.get(parameter, 1.0) for parameter in names])
-    params = dict(zip(names, (optimum.theta * units + 0.0).tolist(), strict=True))
+    """Undo the scaling: mu by the scale, the parameters of the variance as their family says, the rest has no unit."""
+    names, n = likelihood.names, likelihood.n
+    theta, jacobian = likelihood.rescaled(optimum.theta, scale)
+    params = dict(zip(names, (theta + 0.0).tolist(), strict=True))
     covariances = {
-        kind: found * np.outer(units, units)
-        for kind, found in (("hessian", optimum.hessian), ("robust", optimum.robust))
+        kind: transformed(found, jacobian)
+        for kind, found in (("hessian", optimum.hessian), ("robust", optimum.robust), ("opg", optimum.opg))
     }
-    filtered = likelihood.filter(optimum.theta)
+    filtered, law = likelihood.filter(optimum.theta), likelihood.law(optimum.theta)
     sd = np.sqrt(filtered.variances)
     std_resid = filtered.residuals / sd
-    coefficients = garch_coefficients(likelihood.spec, params)
-    residuals = _last(filtered.residuals * scale, coefficients.residual_lags)
-    variances = _last(filtered.variances * scale**2, coefficients.variance_lags)
-    below_zero = second_moment_below_zero(likelihood.spec.dist, *likelihood.shapes(optimum.theta))
+    recursion = recursion_of(likelihood.spec, params)
+    variances = filtered.variances * scale**2
+    residuals, variances = recursion.state(filtered.residuals * scale, variances, filtered.start * scale**2)
     checks = {
         "gradient": math.sqrt(max(optimum.decrement, 0.0)),
         "starts_gap": max(reached) - min(reached),
         **residual_tests(std_resid),
     }
-    persistence = forecast.persistence(coefficients, below_zero)
     return VolatilityFit(
         spec=likelihood.spec,
         presample=likelihood.presample,
@@ -244,18 +250,15 @@ def _in_user_units(
         covariance=_frozen(covariances["robust"]),
         loglikelihood=optimum.loglikelihood - n * math.log(scale),
         n_obs=n,
+        returns=_frozen(likelihood.returns * scale),
         conditional_volatility=_frozen(sd * scale),
         std_resid=_frozen(std_resid),
-        last_residuals=residuals,
-        last_variances=variances,
-        next_variance=float(forecast.variance_forecast(coefficients, residuals, variances, 1, below_zero)[0]),
+        last_residuals=tuple(residuals.tolist()),
+        last_variances=tuple(variances.tolist()),
+        next_variance=float(recursion.forecast(residuals, variances, 1, law)[0]),
         checks=checks,
-        findings=fit_findings(likelihood, optimum, reached, persistence, checks),
+        findings=fit_findings(optimum, reached, recursion, checks),
     )
-
-
-def _last(values: Array, count: int) -> tuple[float, ...]:
-    return tuple(values[values.size - count :].tolist())
 
 
 def _frozen(values: Array) -> Array:

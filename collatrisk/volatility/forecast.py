@@ -1,4 +1,4 @@
-"""What the coefficients of a GJR recursion imply: persistence, long run, half-life, expected variances ahead."""
+"""What the coefficients of a GJR recursion (power 2) imply: persistence, long run, half-life, expected variances."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy as np
 
 from collatrisk.base.validation import Problems
 from collatrisk.volatility.distributions import Array
-from collatrisk.volatility.specs import GarchCoefficients
+from collatrisk.volatility.recursions.base import ROUNDING
+from collatrisk.volatility.recursions.garch import GarchCoefficients
 
 
 def persistence(coefficients: GarchCoefficients, below_zero: float = 0.5) -> float:
@@ -28,7 +29,7 @@ def long_run_volatility(coefficients: GarchCoefficients, below_zero: float = 0.5
     inf where the persistence is at or above 1; nan where omega is 0 too (EWMA), for which no long run is defined.
     """
     gap = 1.0 - persistence(coefficients, below_zero)
-    if gap <= _ROUNDING:
+    if gap <= ROUNDING:
         return math.inf if coefficients.omega > 0.0 else math.nan
     return math.sqrt(coefficients.omega / gap)
 
@@ -39,7 +40,7 @@ def half_life(coefficients: GarchCoefficients, below_zero: float = 0.5) -> float
     r is the largest root of the recursion of expected variances, which is the persistence for orders up to 1. inf where
     it does not decay, 0 where nothing lasts beyond a step.
     """
-    if persistence(coefficients, below_zero) >= 1.0 - _ROUNDING:
+    if persistence(coefficients, below_zero) >= 1.0 - ROUNDING:
         return math.inf
     lags = max(coefficients.residual_lags, coefficients.variance_lags)
     weights = np.zeros(lags)
@@ -77,7 +78,7 @@ def variance_forecast(
     """
     lags, variance_lags = coefficients.residual_lags, coefficients.variance_lags
     problems = Problems("variance forecast")
-    horizon = problems.integer("horizon", horizon, low=1, high=_LONGEST, remedy="give a number of steps")
+    horizon = _horizon(problems, horizon)
     for name, given, needed in (
         ("last_residuals", last_residuals, lags),
         ("last_variances", last_variances, variance_lags),
@@ -103,6 +104,21 @@ def variance_forecast(
     return np.array(variances[len(last_variances) :], dtype=np.float64)
 
 
-# alpha + beta = (1 - decay) + decay may miss 1 by a rounding: an integrated recursion all the same.
+def checked_horizon(horizon: object) -> int:
+    """A number of steps.
+
+    Raises
+    ------
+    InputError : not a whole number, or below 1.
+    """
+    problems = Problems("variance forecast")
+    steps = _horizon(problems, horizon)
+    problems.raise_if_any()
+    return steps
+
+
+def _horizon(problems: Problems, horizon: object) -> int:
+    return problems.integer("horizon", horizon, low=1, high=_LONGEST, remedy="give a number of steps")
+
+
 _LONGEST = 10_000_000
-_ROUNDING = 4.0 * float(np.finfo(np.float64).eps)

@@ -10,10 +10,12 @@ import pandas as pd
 
 from collatrisk.base.errors import CollatriskError
 from collatrisk.base.findings import Finding
-from collatrisk.volatility.bootstrap import is_fast
+from collatrisk.volatility.coordinates import as_vector
 from collatrisk.volatility.distributions import Array, ppf, tail_mean
 from collatrisk.volatility.fit import VolatilityFit, fit_volatility
-from collatrisk.volatility.likelihood import Presample
+from collatrisk.volatility.law import Law
+from collatrisk.volatility.likelihood import Likelihood, Presample
+from collatrisk.volatility.panel import is_fast
 from collatrisk.volatility.rolling import rolling_fit
 from collatrisk.volatility.specs import Garch, VolatilitySpec
 
@@ -59,18 +61,20 @@ def one_step(
     held = np.arange(variance.size) // refit_every
     shapes = np.array([_shape(spec.dist, level, row) for row in rows])[held]
     sd = np.sqrt(variance)
-    mean = shapes[:, 0]
+    before = returns.to_numpy(dtype=np.float64)[window - 1 : -1]
+    mean = shapes[:, 0] + shapes[:, 1] * before
     own = tuple(Finding(f.code, f.severity, name, f.message, f.rows) for f in findings)
-    return OneStep(mean, variance, -(mean + sd * shapes[:, 1]), -(mean + sd * shapes[:, 2]), own)
+    return OneStep(mean, variance, -(mean + sd * shapes[:, 2]), -(mean + sd * shapes[:, 3]), own)
 
 
-def _shape(dist: str, level: float, params: dict[str, float]) -> tuple[float, float, float]:
-    """Mean of the returns, lower quantile and mean beyond it of the standardised law."""
-    mean, nu, lam = params.get("mu", 0.0), params.get("nu", math.inf), params.get("lambda", 0.0)
-    if any(math.isnan(value) for value in (mean, nu, lam)):
-        return math.nan, math.nan, math.nan
+def _shape(dist: str, level: float, params: dict[str, float]) -> tuple[float, float, float, float]:
+    """Constant and slope (on the return before) of the mean; lower quantile of the standardised law, mean beyond it."""
+    mean, law = params.get("mu", 0.0), Law.of(dist, params)
+    if any(math.isnan(value) for value in (mean, law.nu, law.lam)):
+        return (math.nan,) * 4
     tail = 1.0 - level
-    return mean, float(ppf(dist, tail, nu, lam)), tail_mean(dist, tail, nu, lam)
+    quantile = float(ppf(dist, tail, law.nu, law.lam))
+    return mean, params.get("ar[1]", 0.0), quantile, tail_mean(dist, tail, law.nu, law.lam)
 
 
 def _refitted(
@@ -101,16 +105,9 @@ def _refitted(
 
 def run_on(fit: VolatilityFit, returns: Array) -> Array:
     """The variance of each return after the sample of a fit, given the returns before it (n,)."""
-    found = fit.coefficients
-    mean = fit.params.get("mu", 0.0)
-    residuals, variances = list(fit.last_residuals), list(fit.last_variances)
-    ahead = np.empty(returns.size)
-    for t, value in enumerate(returns.tolist()):
-        h = found.omega
-        h += math.fsum(weight * residuals[-lag] ** 2 for lag, weight in enumerate(found.alpha, 1))
-        h += math.fsum(weight * min(residuals[-lag], 0.0) ** 2 for lag, weight in enumerate(found.gamma, 1))
-        h += math.fsum(weight * variances[-lag] for lag, weight in enumerate(found.beta, 1))
-        ahead[t] = h
-        residuals.append(value - mean)
-        variances.append(h)
-    return ahead
+    theta = as_vector(fit.spec, fit.params)
+    start = Likelihood(fit.returns, fit.spec, fit.presample).filter(theta).start
+    longer = Likelihood(np.concatenate((fit.returns, returns)), fit.spec, fit.presample)
+    mean, own, _ = longer.parts(theta)
+    variances = longer.family.recursion(own).variances(longer.mean.residuals(mean), start)
+    return np.asarray(variances[variances.size - returns.size :], dtype=np.float64)

@@ -23,10 +23,11 @@ from collatrisk.base.validation import Problems
 from collatrisk.volatility.checks import checked_returns, shortest
 from collatrisk.volatility.distributions import Array
 from collatrisk.volatility.likelihood import LAMBDA_BOUNDS, NU_BOUNDS, PRESAMPLES, Presample, parameter_names
-from collatrisk.volatility.specs import DISTS, Garch
+from collatrisk.volatility.specs import DISTS, Garch, VolatilitySpec
 
 _CHUNK = 16  # series a task: some milliseconds
 _MOST_STARTS = 8
+_LEAST_GAIN = 4.0  # half the 95 % point of chi-square(3): alpha, gamma and beta
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -127,11 +128,18 @@ def fit_panel(
 
 
 def check_options(problems: Problems, spec: object, presample: object, starts: object) -> None:
-    fast = isinstance(spec, Garch) and spec.p == 1 and spec.q == 1 and spec.o in {0, 1}
-    rule = "must be a Garch with p = 1, q = 1 and o = 0 or 1"
+    fast = isinstance(spec, Garch) and is_fast(spec)
+    rule = "must be a Garch with p = 1, q = 1, o = 0 or 1, power 2, a normal, t or skewed t law and no AR(1) mean"
     problems.check(fast, "spec", spec, rule, "use fit_volatility for other models")
     problems.choice("presample", presample, PRESAMPLES)
     problems.integer("starts", starts, low=1, high=_MOST_STARTS, remedy="5 is the default")
+
+
+def is_fast(spec: VolatilitySpec) -> bool:
+    """Whether the compiled likelihood knows the spec."""
+    if not isinstance(spec, Garch) or spec.mean == "ar1" or spec.dist == "ged" or spec.power != 2.0:
+        return False
+    return spec.p == 1 and spec.q == 1 and spec.o in {0, 1}
 
 
 def kernel_options(spec: Garch, presample: Presample, starts: int) -> tuple[int, bool, bool, bool, int, int]:
@@ -271,6 +279,12 @@ def fast_findings(name: str, spec: Garch, result: Array, n: int) -> list[Finding
     alpha, gamma, beta = result[kernel.ALPHA], result[kernel.GAMMA], result[kernel.BETA]
     if alpha == 0.0 and gamma == 0.0:
         text = "alpha is 0: the volatility does not answer to returns and beta means little; ConstantVolatility may do"
+        found.append(Finding("not-identified", "warning", name, text))
+    elif result[kernel.GAIN] < _LEAST_GAIN:
+        text = (
+            f"a constant volatility is only {result[kernel.GAIN]:.2g} lower in log-likelihood (rule: {_LEAST_GAIN:g}): "
+            "the data do not tell the dynamics from noise; ConstantVolatility may do"
+        )
         found.append(Finding("not-identified", "warning", name, text))
     for label, value, bounds in _bounded(spec, result):
         if value in bounds:

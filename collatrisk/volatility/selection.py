@@ -19,11 +19,12 @@ from collatrisk.volatility.likelihood import Presample, parameter_names
 from collatrisk.volatility.one_step import OneStep, one_step
 from collatrisk.volatility.ranges import RangeVariance
 from collatrisk.volatility.realized import fit_realized
-from collatrisk.volatility.realized_specs import REALIZED_SPECS, AnySpec, Har, RealizedGarch, RealizedSpec
+from collatrisk.volatility.realized_specs import REALIZED_SPECS, AnySpec, Har, RealizedGarch
 from collatrisk.volatility.realized_steps import realized_one_step
 from collatrisk.volatility.scores import diebold_mariano, fissler_ziegel, qlike, quantile_score
 from collatrisk.volatility.selected import VolatilitySelection
-from collatrisk.volatility.specs import ConstantVolatility, Ewma, Garch
+from collatrisk.volatility.spec_text import spec_label
+from collatrisk.volatility.specs import SPECS, is_spec
 
 _TITLE = "select_volatility"
 _FEWEST = 50  # forecasts
@@ -144,25 +145,18 @@ def _named(candidates: Any) -> dict[str, AnySpec]:
         problems.check(len(specs) == len(candidates), "candidates", labels, "must differ", "give each spec once")
     else:
         specs = {}
-    fair = bool(specs) and all(
-        isinstance(spec, Garch | Ewma | ConstantVolatility | RealizedSpec) for spec in specs.values()
-    )
+    fair = bool(specs) and all(is_spec(spec) or isinstance(spec, REALIZED_SPECS) for spec in specs.values())
     problems.check(fair, "candidates", candidates, rule, remedy)
     problems.raise_if_any()
     return specs
 
 
 def _label(spec: object) -> str:
-    if isinstance(spec, Garch):
-        kind = f"GJR({spec.p},{spec.o},{spec.q})" if spec.o else f"GARCH({spec.p},{spec.q})"
-        return f"{kind} {spec.dist}"
     if isinstance(spec, Har):
         return f"HAR{spec.lags} {spec.dist}"
     if isinstance(spec, RealizedGarch):
         return f"Realized GARCH {spec.dist}"
-    if isinstance(spec, Ewma):
-        return f"EWMA({spec.decay:g}) {spec.dist}"
-    return f"constant {getattr(spec, 'dist', '')}"
+    return spec_label(spec) if isinstance(spec, SPECS) else repr(spec)
 
 
 def _checked(

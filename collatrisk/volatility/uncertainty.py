@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from collatrisk.base.findings import Finding
 from collatrisk.base.tables import html_table
 from collatrisk.base.validation import Problems
-from collatrisk.volatility import forecast
 from collatrisk.volatility.coordinates import Coordinates, as_vector
-from collatrisk.volatility.covariance import ParameterUncertainty, fitted_returns, uncertainty_of
-from collatrisk.volatility.distributions import Array, ppf, second_moment_below_zero
+from collatrisk.volatility.covariance import ParameterUncertainty, uncertainty_of
+from collatrisk.volatility.distributions import Array, ppf
+from collatrisk.volatility.law import Law
 from collatrisk.volatility.likelihood import Likelihood
-from collatrisk.volatility.specs import GarchCoefficients, VolatilitySpec, garch_coefficients
+from collatrisk.volatility.recursions import Recursion, recursion_of
+from collatrisk.volatility.specs import VolatilitySpec
 
 if TYPE_CHECKING:
     from collatrisk.volatility.fit import VolatilityFit
@@ -39,7 +40,7 @@ class ParameterDraws:
     spec : the volatility spec.
     names : the parameters, in the order of the columns of `values`.
     values : (n, k) float64, in the unit of the fit; each row stationary and within the bounds of the estimation.
-    last_residuals : (n, max(p, o)), last_variances : (n, q), oldest first: the history filtered with each row.
+    last_residuals, last_variances : (n, lags) the states, oldest first: the history filtered with each row.
     method : ``"covariance"`` or ``"bootstrap"``.
     findings : how the draws were made and what to keep in mind.
     """
@@ -67,22 +68,24 @@ class ParameterDraws:
     @property
     def persistence(self) -> Array:
         """The persistence of each draw (n,), by its own law."""
-        return np.array([forecast.persistence(*self._numeric(draw)) for draw in range(len(self))])
+        found = []
+        for draw in range(len(self)):
+            recursion, law = self._numeric(draw)
+            found.append(recursion.persistence(law))
+        return np.array(found)
 
     @property
     def next_variance(self) -> Array:
         """The variance of the step after the last, by each draw (n,)."""
         found = []
         for draw in range(len(self)):
-            coefficients, below = self._numeric(draw)
-            state = self.last_residuals[draw].tolist(), self.last_variances[draw].tolist()
-            found.append(forecast.variance_forecast(coefficients, *state, 1, below)[0])
+            recursion, law = self._numeric(draw)
+            found.append(recursion.forecast(self.last_residuals[draw], self.last_variances[draw], 1, law)[0])
         return np.array(found)
 
-    def _numeric(self, draw: int) -> tuple[GarchCoefficients, float]:
+    def _numeric(self, draw: int) -> tuple[Recursion, Law]:
         params = self.params(draw)
-        shapes = params.get("nu", math.inf), params.get("lambda", 0.0)
-        return garch_coefficients(self.spec, params), second_moment_below_zero(self.spec.dist, *shapes)
+        return recursion_of(self.spec, params), Law.of(self.spec.dist, params)
 
     def summary(self) -> pd.DataFrame:
         """One row a parameter, and the persistence: mean, sd, 2.5 %, 50 % and 97.5 % points of the draws."""
@@ -134,25 +137,24 @@ def draw_params(fit: VolatilityFit, n: int, rng: np.random.Generator) -> Paramet
     n = checked_draws("draw_params", n, rng)
     coordinates, theta = Coordinates(fit.spec), as_vector(fit.spec, fit.params)
     known = uncertainty_of(fit)
-    returns = fitted_returns(fit)
     findings: tuple[Finding, ...] = ()
     # Asked without normals first, so that random numbers are used by one of the two ways alone.
     if covariance_draws(coordinates, theta, known, np.empty((0, theta.size))) is None:
         shocks = standardised(fit.std_resid)
-        start = float(np.mean((returns - fit.params.get("mu", 0.0)) ** 2))
+        start = float(np.mean((fit.std_resid * fit.conditional_volatility) ** 2))
 
         def simulate(count: int) -> Array:
             rows: NDArray[np.int64] = rng.integers(0, shocks.size, (fit.n_obs, count))
-            return simulate_returns(fit.params.get("mu", 0.0), fit.coefficients, shocks[rows], start)
+            return simulate_returns(fit.spec, fit.params, shocks[rows], start, float(fit.returns[0]))
 
-        values, failed = bootstrap_params(fit.spec, fit.presample, simulate, n)
+        values, failed = bootstrap_params(fit.spec, fit.presample, simulate, n, theta)
         values, pulled = stationary(coordinates, values)
         findings = (bootstrap_finding(fit.name, known, "resampled residuals", failed, pulled),)
     else:
         drawn = covariance_draws(coordinates, theta, known, rng.standard_normal((n, theta.size)))
         assert drawn is not None
         values = drawn
-    residuals, variances = _filtered(returns, fit, values)
+    residuals, variances = _filtered(fit, values)
     method = "bootstrap" if findings else "covariance"
     return ParameterDraws(fit.spec, coordinates.names, _frozen(values), residuals, variances, method, findings)
 
@@ -168,10 +170,14 @@ def covariance_draws(
         return None
     if theta.size == 0:
         return np.empty((normals.shape[0], 0))
-    slopes = coordinates.jacobian(theta)
+    try:
+        slopes = coordinates.jacobian(theta)
+    except np.linalg.LinAlgError:
+        return None
     spread = slopes @ known.covariance @ slopes.T
     errors = np.sqrt(np.diag(spread))
-    bounded = np.array([name != "mu" for name in coordinates.names])
+    unbounded = {"mu", *coordinates.family.unbounded}
+    bounded = np.array([name not in unbounded for name in coordinates.names])
     if not np.isfinite(errors).all() or np.any(errors[bounded] > _NEAR):
         return None
     unit = np.where(errors > 0.0, errors, 1.0)
@@ -238,15 +244,15 @@ def checked_draws(title: str, n: object, rng: object) -> int:
     return count
 
 
-def _filtered(returns: Array, fit: VolatilityFit, values: Array) -> tuple[Array, Array]:
+def _filtered(fit: VolatilityFit, values: Array) -> tuple[Array, Array]:
     """Where the history ends by each row of parameters: last residuals and last variances."""
-    likelihood = Likelihood(returns, fit.spec, fit.presample)
+    likelihood = Likelihood(fit.returns, fit.spec, fit.presample)
     lags, depth = len(fit.last_residuals), len(fit.last_variances)
     residuals, variances = np.empty((len(values), lags)), np.empty((len(values), depth))
     for draw, row in enumerate(values):
         found = likelihood.filter(row)
-        residuals[draw] = found.residuals[found.residuals.size - lags :]
-        variances[draw] = found.variances[found.variances.size - depth :]
+        state = likelihood.recursion(row).state(found.residuals, found.variances, found.start)
+        residuals[draw], variances[draw] = state
     return _frozen(residuals), _frozen(variances)
 
 

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic import Discriminator, Field, Tag
 
-
-def _doc(text: str, **bounds: float) -> Any:
-    return Field(description=text, json_schema_extra=dict(bounds) or None)
+from collatrisk.study.reader.section import Section, doc
+from collatrisk.study.reader.volatility import VOLATILITY_KINDS, Volatility
 
 
 def _is_table(value: object) -> str:
@@ -23,36 +22,22 @@ def _is_list(value: object) -> str:
     return "list" if isinstance(value, list) else "word"
 
 
-def _kind(value: object) -> str:
-    kind = value.get("kind", "garch") if isinstance(value, dict) else "garch"
-    return kind if kind in {"garch", "ewma", "constant", "peg"} else "garch"
-
-
-TAGS = frozenset({"number", "table", "list", "word", "garch", "ewma", "constant", "peg"})
+TAGS = frozenset({"number", "table", "list", "word", *VOLATILITY_KINDS})
 """Parts of a pydantic location that name a branch of a union, not a key of the file."""
 
-Days = Annotated[float, _doc("days of the clock", minimum=0)]
-PositiveDays = Annotated[float, _doc("days of the clock", exclusiveMinimum=0)]
-OpenFraction = Annotated[float, _doc("a fraction in (0, 1)", exclusiveMinimum=0, exclusiveMaximum=1)]
-ClosedFraction = Annotated[float, _doc("a fraction in [0, 1]", minimum=0, maximum=1)]
-HealthLevel = Annotated[float, _doc("a health factor, at least 1", minimum=1)]
-Share = Annotated[float, _doc("share of the repaid value", minimum=0)]
-Amount = Annotated[float, _doc("in the loan's currency", exclusiveMinimum=0)]
-Count = Annotated[int, _doc("a whole number", minimum=1)]
-Lags = Annotated[int, _doc("lags", minimum=0, maximum=10)]
+Days = Annotated[float, doc("days of the clock", minimum=0)]
+PositiveDays = Annotated[float, doc("days of the clock", exclusiveMinimum=0)]
+OpenFraction = Annotated[float, doc("a fraction in (0, 1)", exclusiveMinimum=0, exclusiveMaximum=1)]
+ClosedFraction = Annotated[float, doc("a fraction in [0, 1]", minimum=0, maximum=1)]
+HealthLevel = Annotated[float, doc("a health factor, at least 1", minimum=1)]
+Share = Annotated[float, doc("share of the repaid value", minimum=0)]
+Amount = Annotated[float, doc("in the loan's currency", exclusiveMinimum=0)]
+Count = Annotated[int, doc("a whole number", minimum=1)]
 PerAsset = Annotated[
     Annotated[float, Tag("number")] | Annotated[dict[str, float], Tag("table")],
     Discriminator(_is_table),
     Field(description="one number for all assets, or a table asset = number"),
 ]
-Dist = Literal["normal", "t", "skewt"]
-Mean = Literal["constant", "zero"]
-
-
-class Section(BaseModel):
-    """Strict: no unknown key, no silent conversion."""
-
-    model_config = ConfigDict(extra="forbid", strict=True)
 
 
 class StudySection(Section):
@@ -63,57 +48,6 @@ class StudySection(Section):
     seed: int = Field(default=0, description="any whole number >= 0; the same seed gives the same numbers")
     n_paths: Count = 20_000
     horizon_days: PositiveDays = 30.0
-
-
-class GarchSection(Section):
-    """GJR-GARCH(p, o, q); o = 0 is plain GARCH."""
-
-    kind: Literal["garch"] = "garch"
-    p: Lags = 1
-    o: Lags = 1
-    q: Lags = 1
-    dist: Dist = "t"
-    mean: Mean = "constant"
-
-
-class EwmaSection(Section):
-    """Exponentially weighted variance with a given decay."""
-
-    kind: Literal["ewma"]
-    decay: OpenFraction = 0.94
-    dist: Dist = "normal"
-    mean: Mean = "zero"
-
-
-class ConstantSection(Section):
-    """One variance for all steps."""
-
-    kind: Literal["constant"]
-    dist: Dist = "normal"
-    mean: Mean = "zero"
-
-
-class PegSection(Section):
-    """An asset that holds a level, or keeps to an underlying: two regimes of its basis."""
-
-    kind: Literal["peg"]
-    underlying: str | None = Field(default=None, description="the asset that anchors it; the quote currency if absent")
-    level: Annotated[float, _doc("the anchor", exclusiveMinimum=0)] = 1.0
-    accrual: float | Literal["estimated"] = Field(default=0.0, description="log growth a year of the anchor")
-    depeg: Annotated[float, _doc("distance from which it may be stressed, in logs", exclusiveMinimum=0)] = 0.005
-    market: str | None = Field(default=None, description="whose shock makes an entry likelier; '*' for all")
-    dist: Literal["t", "normal"] = "t"
-    lone_prints: Literal["trim", "keep"] = "trim"
-    given: dict[str, float] = Field(default_factory=dict, description="parameters that are not estimated, a step")
-
-
-Volatility = Annotated[
-    Annotated[GarchSection, Tag("garch")]
-    | Annotated[EwmaSection, Tag("ewma")]
-    | Annotated[ConstantSection, Tag("constant")]
-    | Annotated[PegSection, Tag("peg")],
-    Discriminator(_kind),
-]
 
 
 class DependenceSection(Section):
