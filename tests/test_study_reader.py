@@ -10,7 +10,8 @@ import pytest
 
 from collatrisk.base.errors import InputError
 from collatrisk.cli.resources import TEMPLATES, template
-from collatrisk.collateral import Account, Loan, Terms
+from collatrisk.collateral import Account, GrowingBonus, Loan, SaleRule, TargetHealth, Terms
+from collatrisk.liquidation import venues
 from collatrisk.simulation import MarketModel
 from collatrisk.study import Grid, Sizing, StressPlan, Study, load_study, study_schema
 from collatrisk.study.reader.schema import GridSection, SizingSection, StressSection, StudySection, TermsSection
@@ -250,7 +251,8 @@ def test_the_defaults_that_the_schema_documents_are_those_of_the_library() -> No
     def real(made: object) -> dict[str, object]:
         return {name: one.default for name, one in inspect.signature(made).parameters.items()}  # type: ignore[arg-type]
 
-    assert documented(TermsSection) == real(Terms)
+    of_venue = {"venue": None, "figures": None}
+    assert documented(TermsSection) == {**real(Terms), **of_venue}
     assert documented(SizingSection) == real(Sizing)
     study, terms = documented(StudySection), real(Study)
     assert {name: study[name] for name in ("title", "seed", "n_paths", "horizon_days")} == {
@@ -276,3 +278,44 @@ def test_a_fingerprint_names_the_question_and_not_the_place(
     MarketModel.constant({"ETH": 0.8, "BTC": 0.6}).save(other / "model.json")
     assert read(folder, GOOD).fingerprint() == read(other, GOOD).fingerprint()
     assert read(folder, GOOD.replace("seed = 3", "seed = 4")).fingerprint() != read(other, GOOD).fingerprint()
+
+
+def test_a_term_sheet_can_name_a_rule_or_a_venue(folder: Path) -> None:
+    sheets = """
+[terms.aave]
+venue = "aave-v3"
+liquidation_threshold = 0.8
+figures = { bonus = 0.06, protocol_fee = 0.1 }
+liquidation = { order = ["BTC", "ETH"], calls_a_step = 4 }
+
+[terms.own]
+liquidation_threshold = 0.8
+[terms.own.liquidation]
+kind = "SaleRule"
+order = "least_cost"
+bonus = { kind = "GrowingBonus", most = 0.1, least = 0.5, most_at = 0.9 }
+size = { kind = "TargetHealth", health = 1.1 }
+
+[terms.standard]
+"""
+    study = read(folder, GOOD.replace("[terms.standard]", sheets))
+    aave = venues.load("aave-v3", bonus=0.06, protocol_fee=0.1)
+    assert study.terms["aave"] == aave.margin_terms(liquidation_threshold=0.8, order=("BTC", "ETH"), calls_a_step=4)
+    size, bonus = TargetHealth(1.1), GrowingBonus(0.1, 0.5, 0.9)
+    assert study.terms["own"] == Terms(0.8, liquidation=SaleRule(bonus, size, order="least_cost"))
+
+
+def test_mistakes_in_rules_and_venues_are_found_where_they_are(folder: Path) -> None:
+    for sheet, says in (
+        ('venue = "aave"', "aave-v3"),
+        ('venue = "aave-v3"\nfigures = { bonsu = 0.1 }', "did you mean 'bonus'"),
+        ('venue = "aave-v3"\nliquidation = { oder = "pro_rata" }', "did you mean 'order'"),
+        ("figures = { bonus = 0.1 }", "belong to a venue"),
+        ('liquidation = { kind = "SaelRule" }', "did you mean 'SaleRule'"),
+        (
+            'liquidation = { kind = "SaleRule", size = { kind = "CloseFactor", share = 0 } }',
+            "must be a number in (0, 1]",
+        ),
+    ):
+        found = problems(folder, GOOD.replace("[terms.standard]", f"[terms.bad]\n{sheet}\n\n[terms.standard]"))
+        assert any(path.startswith("terms.bad") and says in text for path, text in found.items()), (sheet, found)

@@ -14,7 +14,9 @@ from pydantic import ValidationError
 from collatrisk.base.errors import InputError, Problem
 from collatrisk.base.validation import Problems
 from collatrisk.collateral import Account, Loan, Mix, Terms
+from collatrisk.collateral.sale_rules import rule_from_dict
 from collatrisk.dependence.specs import spec_from_dict as dependence_from_dict
+from collatrisk.liquidation import venues
 from collatrisk.study.reader.problems import Location, shape_problems, toml_path
 from collatrisk.study.reader.schema import StudyFile
 from collatrisk.study.spec import Book, Grid, MarketPlan, Sizing, StressPlan, check_name
@@ -190,7 +192,7 @@ class _Reading:
             self.checked(("terms",), lambda p, n=name: check_name(p, n, n))  # type: ignore[misc]
             if isinstance(body, dict):
                 given = {key: value for key, value in body.items() if value != {}}
-                sheet = self.built(("terms", name), Terms, **given)
+                sheet = self.built(("terms", name), _terms, given)
                 if sheet is not None:
                     sheets[name] = sheet
         return sheets
@@ -229,6 +231,25 @@ class _Reading:
         for problem in found:
             name = f"{prefix}.{problem.name}" if prefix else problem.name
             self.problems.found.append(Problem(name, problem.value, problem.rule, problem.remedy))
+
+
+def _terms(body: dict[str, Any]) -> Terms:
+    """A term sheet from its keys: a venue's, or one of the reader's own.
+
+    Raises
+    ------
+    InputError : with all broken rules at once; figures without a venue.
+    """
+    keys = dict(body)
+    venue, figures = keys.pop("venue", None), keys.pop("figures", {})
+    if venue is None:
+        problems = Problems("")
+        problems.check(not figures, "figures", figures, "belong to a venue", 'name it: venue = "aave-v3"')
+        problems.raise_if_any()
+        return Terms.from_dict(keys)
+    rule = keys.pop("liquidation", {})
+    changes = {name: rule_from_dict(value) for name, value in rule.items()}
+    return venues.load(venue, **figures).margin_terms(**keys, **changes)
 
 
 def _floats(values: Any) -> tuple[float, ...]:

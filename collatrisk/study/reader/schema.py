@@ -128,6 +128,13 @@ class TermsSection(Section):
     price_impact: PerAsset = 0.0
     mark: Literal["bridge", "close"] = "bridge"
     sale_price: Literal["worse", "end", "barrier"] = "worse"
+    liquidation: dict[str, Any] | None = Field(
+        default=None,
+        description='a rule by kind: { kind = "SaleRule", size = { kind = "TargetHealth", health = 1.1 }, ... }; with'
+        " a venue, fields of its rule in place of the venue's, such as { order = [...] }",
+    )
+    venue: str | None = Field(default=None, description='a lending venue whose rule applies, such as "aave-v3"')
+    figures: dict[str, float] | None = Field(default=None, description="figures in place of the venue's")
 
 
 class SizingSection(Section):
