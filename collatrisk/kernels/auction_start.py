@@ -77,7 +77,7 @@ def start_auctions(  # type: ignore[no-untyped-def]
 
     `health` is float64 (n_accounts,), scratch; `found_s` float64 (n_accounts,), when each was first found below 1.
     """
-    n_due = 0
+    n_due = first = 0
     for a in range(free.shape[0]):
         if owed[a] < _NOTHING * debts[a]:
             owed[a] = 0.0
@@ -89,14 +89,18 @@ def start_auctions(  # type: ignore[no-untyped-def]
                 found_s[a] = now_s
         else:
             health[a] = math.inf
-    for _ in range(n_due):
-        a = _most_urgent(health, owed, switches[ORDER])
+    while n_due > 0:
+        # Where nothing can start, all that is left to do for those who are due is to use their cash, in any order.
+        room = _has_room(rules, book, switches, n_looking, raising, n_running, who.shape[0])
+        a = _most_urgent(health, owed, switches[ORDER] if room else AS_LISTED, first)
+        first = 0 if room else a + 1
+        n_due -= 1
         health[a] = math.inf
         cash = min(free[a, -1], owed[a])
         free[a, -1] -= cash
         owed[a] -= cash
         amounts[a, CASH_USED] += cash
-        if health_of(free[a], owed[a], thresholds[a], market[FEED_PRICE]) < 1.0:
+        if room and health_of(free[a], owed[a], thresholds[a], market[FEED_PRICE]) < 1.0:
             n_running = _auction_off(
                 a, now_s, step, n_looking, rules, book, switches, ranks, thresholds[a], market, free[a], owed, raising,
                 running, who, n_running, amounts[a], events[a],
@@ -105,18 +109,34 @@ def start_auctions(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _most_urgent(health, owed, order):  # type: ignore[no-untyped-def]
-    """The account that comes first: the lowest health factor, ties by debt; or the largest debt; or as listed."""
+def _has_room(rules, book, switches, n_looking, raising, n_running, most_running):  # type: ignore[no-untyped-def]
+    """Whether an auction of any asset could start now."""
+    if n_running >= most_running or (switches[LENDER_STARTS] == 0 and n_looking == 0):
+        return False
+    most = 0.0
+    for i in range(raising.size):
+        most = max(most, rules[i, ROOM] - raising[i])
+    return min(book[CAPACITY] - raising.sum(), most) > 0.0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _most_urgent(health, owed, order, first):  # type: ignore[no-untyped-def]
+    """The account that comes first: the lowest health factor, ties by debt; or the largest debt; or as listed.
+
+    Accounts before `first` are known not to be due.
+    """
     best = -1
-    for a in range(health.size):
+    for a in range(first, health.size):
         if health[a] == math.inf:
             continue
         if best < 0:
             best = a
+            if order == AS_LISTED:
+                break
         elif order == LARGEST_FIRST:
             if owed[a] > owed[best]:
                 best = a
-        elif order != AS_LISTED and (health[a] < health[best] or (health[a] == health[best] and owed[a] > owed[best])):
+        elif health[a] < health[best] or (health[a] == health[best] and owed[a] > owed[best]):
             best = a
     return best
 
