@@ -14,7 +14,7 @@ Evaluate = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
 
 LEAST_SLACK = 1e-6
 LEAST_B = 1e-4
-_DONE = 1e-12  # Newton decrement: (distance to the optimum in standard errors)^2
+DONE = 1e-9  # Newton decrement: (distance to the optimum in standard errors)^2
 _MAX_STEPS = 100
 _HALVINGS = 30
 
@@ -36,7 +36,13 @@ class Peak:
 
 
 def climb(
-    evaluate: Evaluate, start: FloatArray, limit: float, *, asymmetric: bool, curvature: FloatArray | None = None
+    evaluate: Evaluate,
+    start: FloatArray,
+    limit: float,
+    *,
+    asymmetric: bool,
+    curvature: FloatArray | None = None,
+    done: float = DONE,
 ) -> Peak:
     """Maximise a log-likelihood in (a, b, g) with a, g >= 0, b >= 1e-4 and a + b + limit g <= 1 - 1e-6.
 
@@ -48,7 +54,7 @@ def climb(
     ----------
     evaluate : theta -> (log-likelihood of each observation (n,), its score (n, 3)).
     start : (a, b, g) inside the bounds. limit : delta of an asymmetric model, else 1.
-    curvature : from the end of a similar search.
+    curvature : from the end of a similar search. done : the decrement at which to stop.
     """
     shares = np.array([start[0], limit * start[2], 1.0 - start[0] - start[1] - limit * start[2]])
     low = np.array([0.0, 0.0, LEAST_SLACK])
@@ -59,7 +65,7 @@ def climb(
     for _ in range(_MAX_STEPS):
         step = _direction(shares, low, slopes, hessian, movable)
         decrement = float(slopes @ step)
-        if decrement < _DONE:
+        if decrement < done:
             break
         found = _search(evaluate, shares, low, limit, value, slopes, step)
         if found is None:

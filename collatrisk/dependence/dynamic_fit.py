@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from collatrisk.base.errors import DataError
 from collatrisk.base.findings import Finding
 from collatrisk.base.validation import Problems
-from collatrisk.dependence.ascent import LEAST_SLACK, Peak, climb
+from collatrisk.dependence.ascent import DONE, LEAST_SLACK, Peak, climb
 from collatrisk.dependence.correlation import MAX_CONDITION, condition_number
 from collatrisk.dependence.dynamic_likelihood import DynamicLikelihood
 from collatrisk.dependence.dynamic_specs import FEW_ASSETS, Dcc, EwmaCorrelation
@@ -30,6 +30,7 @@ FloatArray = NDArray[np.float64]
 _STARTS = ((0.02, 0.96), (0.05, 0.90), (0.10, 0.80))
 _START_ASSETS = 5
 _FLAT = 1e-6
+_ROUGHLY = 1e-2
 _NU_GRID = (2.5, 3.5, 5.0, 7.0, 10.0, 16.0, 30.0, 80.0)
 
 
@@ -41,7 +42,8 @@ def fit_dynamic(
     std_errors: bool,
 ) -> DependenceFit:
     """What `fit_dependence` does for a moving correlation; arguments are checked."""
-    search = _Search(ScoreCurve(uniforms), spec, _shrinkage_weight(uniforms, spec))
+    curve = ScoreCurve(uniforms)
+    search = _Search(curve, spec, _shrinkage_weight(curve, spec))
     _check_distinct(search, names)
     nu, peak = search.best()
     likelihood = search.likelihood(nu)
@@ -82,11 +84,11 @@ def fit_dynamic(
     )
 
 
-def _shrinkage_weight(uniforms: FloatArray, spec: Dcc | EwmaCorrelation) -> float:
-    n_obs, size = uniforms.shape
+def _shrinkage_weight(curve: ScoreCurve, spec: Dcc | EwmaCorrelation) -> float:
+    n_obs, size = curve.normal.shape
     if spec.shrinkage is None or n_obs >= FEW_OBSERVATIONS_PER_ASSET * size:
         return 0.0
-    return ledoit_wolf_intensity(ScoreCurve(uniforms).normal)
+    return ledoit_wolf_intensity(curve.normal)
 
 
 def _check_distinct(search: _Search, names: tuple[str, ...]) -> None:
@@ -112,6 +114,7 @@ class _Search:
     curve: ScoreCurve
     spec: Dcc | EwmaCorrelation
     weight: float
+    last: DynamicLikelihood | None = None
 
     @property
     def motion(self) -> Motion:
@@ -125,7 +128,10 @@ class _Search:
         return self.spec.likelihood == "composite" or (self.spec.likelihood == "auto" and many)
 
     def likelihood(self, nu: float | None) -> DynamicLikelihood:
-        return DynamicLikelihood(self.curve.at(nu), self.motion, nu, self.pairs, self.weight)
+        """The likelihood at `nu`; that of the last nu is kept."""
+        if self.last is None or self.last.nu != nu:
+            self.last = DynamicLikelihood(self.curve.at(nu), self.motion, nu, self.pairs, self.weight)
+        return self.last
 
     def best(self) -> tuple[float | None, Peak]:
         """The degrees of freedom (None for a Gaussian copula) and the peak at them."""
@@ -135,7 +141,9 @@ class _Search:
             return None, peak
         return self._profile(peak)
 
-    def peak(self, likelihood: DynamicLikelihood, start: FloatArray, curvature: FloatArray | None) -> Peak:
+    def peak(
+        self, likelihood: DynamicLikelihood, start: FloatArray, curvature: FloatArray | None, done: float = DONE
+    ) -> Peak:
         """The peak in (a, b, g) that the climb from `start` ends on."""
         if isinstance(self.spec, EwmaCorrelation):
             theta = np.array([1.0 - self.spec.decay, self.spec.decay, 0.0])
@@ -145,7 +153,7 @@ class _Search:
         room = 1.0 - 2.0 * LEAST_SLACK
         total = start[0] + start[1] + limit * start[2]
         held = start if total < room else start * (room / total)
-        return climb(likelihood.evaluate, held, limit, asymmetric=asymmetric, curvature=curvature)
+        return climb(likelihood.evaluate, held, limit, asymmetric=asymmetric, curvature=curvature, done=done)
 
     def _start(self, likelihood: DynamicLikelihood) -> FloatArray:
         """The best of a few points; for many assets the peak of a few of them, which costs next to nothing."""
@@ -161,7 +169,7 @@ class _Search:
             few = DynamicLikelihood(scores, self.motion, None, likelihood.pairs)
         values = [float(np.sum(few.evaluate(point)[0])) for point in points]
         start = points[int(np.nanargmax(values))]
-        return start if few is likelihood else self._moved_inside(self.peak(few, start, None).theta)
+        return start if few is likelihood else self._moved_inside(self.peak(few, start, None, _ROUGHLY).theta)
 
     @staticmethod
     def _moved_inside(theta: FloatArray) -> FloatArray:

@@ -16,6 +16,8 @@ from collatrisk.kernels.packed import LANES
 
 FloatArray = NDArray[np.float64]
 
+_REMEMBERED = 4  # evaluations: a search comes back to where it began and to where it ended
+
 
 @dataclass(frozen=True)
 class Targets:
@@ -53,6 +55,7 @@ class DynamicLikelihood:
     shrinkage: float = 0.0
     _laid: FloatArray = field(init=False, repr=False)
     _work: FloatArray = field(init=False, repr=False)
+    _known: dict[bytes, tuple[FloatArray, FloatArray]] = field(init=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_laid", stretch(self.scores, -(-len(self.scores) // LANES)))
@@ -60,8 +63,13 @@ class DynamicLikelihood:
 
     def evaluate(self, theta: FloatArray) -> tuple[FloatArray, FloatArray]:
         """The log-density (n_obs,) of every observation and its score (n_obs, 3) in a, b and g = `theta`."""
-        values, slopes, _ = self._evaluate(theta, 0)
-        return values, slopes
+        key = theta.tobytes()
+        if key not in self._known:
+            if len(self._known) > _REMEMBERED:
+                self._known.clear()
+            values, slopes, _ = self._evaluate(theta, 0)
+            self._known[key] = (values, slopes)
+        return self._known[key]
 
     def target_slopes(self, theta: FloatArray) -> FloatArray:
         """Slopes of the mean log-density in S and N at given u: (2, d, d), symmetric.
@@ -130,7 +138,10 @@ class DynamicLikelihood:
         """Q of the step after the last observation, (d, d): the recursion summed up as a weighted moment."""
         targets = self.targets(theta)
         a, b, g = map(float, theta)
-        constant = self._constants(theta, targets)[0]
+        size = self.scores.shape[1]
+        constant = np.zeros((size, size))
+        constant[self._lower] = self._constants(theta, self._packed(targets))[0]
+        constant += np.tril(constant, -1).T
         n_obs = len(self.scores)
         weights = b ** np.arange(n_obs - 1, -1, -1.0)
         driving = targets.driving[0]
@@ -142,22 +153,33 @@ class DynamicLikelihood:
         return np.asarray(0.5 * (state + state.T))
 
     def _data(self, targets: Targets) -> DccData:
-        n_obs, size = self.scores.shape
-        rows = len(self._laid)
+        n_obs, rows = len(self.scores), len(self._laid)
         if len(targets.driving) == 1:
-            return DccData(self._laid, self._laid, np.zeros((2, 0, size, LANES)), n_obs)
+            return DccData(self._laid, self._laid, self._no_along, n_obs)
         driving, *along = (stretch(part, rows) for part in targets.driving)
         return DccData(self._laid, driving, np.array(along), n_obs)
 
-    def _constants(self, theta: FloatArray, targets: Targets) -> FloatArray:
-        """C and its derivatives in a, b and g, (4, d, d)."""
+    @cached_property
+    def _lower(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        return np.tril_indices(self.scores.shape[1])
+
+    @cached_property
+    def _fixed_packed(self) -> FloatArray:
+        return self._packed(self._fixed_targets)
+
+    def _packed(self, targets: Targets) -> FloatArray:
+        """S, its derivatives in a and b, and N: (4, p), rows of lower triangles."""
+        stacked = np.concatenate([targets.correlation, targets.negatives[None]])
+        return np.ascontiguousarray(stacked[:, self._lower[0], self._lower[1]])
+
+    def _constants(self, theta: FloatArray, packed: FloatArray) -> FloatArray:
+        """C and its derivatives in a, b and g, (4, p)."""
         a, b, g = map(float, theta)
         level = 1.0 - a - b
         if self.motion == "ewma":
-            return np.zeros((4, *targets.negatives.shape))
-        own, in_a, in_b = targets.correlation
-        constant = level * own - g * targets.negatives
-        return np.array([constant, level * in_a - own, level * in_b - own, -targets.negatives])
+            return np.zeros_like(packed)
+        own, in_a, in_b, negatives = packed
+        return np.array([level * own - g * negatives, level * in_a - own, level * in_b - own, -negatives])
 
     def _leaning(self, theta: FloatArray) -> FloatArray:
         """dQ_t/dS and dQ_t/dN, a number an observation each: (2, rows, LANES).
@@ -175,20 +197,29 @@ class DynamicLikelihood:
         return np.ascontiguousarray(laid.reshape(2, LANES, rows).transpose(0, 2, 1))
 
     def _point(self, theta: FloatArray, targets: Targets, n_targets: int) -> DccPoint:
-        lower = np.tril_indices(self.scores.shape[1])
-        start = np.concatenate([targets.correlation, np.zeros((1, *targets.negatives.shape))])
+        packed = self._packed(targets) if self.motion == "corrected" else self._fixed_packed
+        start = packed.copy()
+        start[3] = 0.0
         a, b, g = map(float, theta)
         return DccPoint(
             a=a,
             b=b,
             g=g,
             asymmetric=self.motion == "asymmetric",
-            constants=np.ascontiguousarray(self._constants(theta, targets)[:, lower[0], lower[1]]),
-            start=np.ascontiguousarray(start[:, lower[0], lower[1]]),
+            constants=self._constants(theta, packed),
+            start=start,
             nu=0.0 if self.nu is None else self.nu,
             pairs=self.pairs,
-            leaning=self._leaning(theta) if n_targets else np.zeros((0, len(self._laid), LANES)),
+            leaning=self._leaning(theta) if n_targets else self._no_leaning,
         )
+
+    @cached_property
+    def _no_leaning(self) -> FloatArray:
+        return np.zeros((0, len(self._laid), LANES))
+
+    @cached_property
+    def _no_along(self) -> FloatArray:
+        return np.zeros((2, 0, self.scores.shape[1], LANES))
 
     @cached_property
     def _margins(self) -> FloatArray:

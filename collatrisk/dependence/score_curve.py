@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,9 +30,13 @@ class ScoreCurve:
 
     def __init__(self, uniforms: FloatArray) -> None:
         self.normal = normal_scores(uniforms)
+
+    @cached_property
+    def _places(self) -> tuple[NDArray[np.int64], FloatArray]:
+        """The segment of each score and where in it the score lies."""
         size = np.minimum(np.abs(self.normal), _LARGEST) * _NODES_PER_UNIT
-        self._segment = np.minimum(size.astype(np.int64), math.ceil(_LARGEST * _NODES_PER_UNIT) - 1)
-        self._share = size - self._segment
+        segment = np.minimum(size.astype(np.int64), math.ceil(_LARGEST * _NODES_PER_UNIT) - 1)
+        return segment, size - segment
 
     def at(self, nu: float | None) -> FloatArray:
         """Scores at `nu`; the normal ones for None. float64 (n_obs, n_assets)."""
@@ -44,7 +49,7 @@ class ScoreCurve:
         rise = np.diff(value)
         left, right = slope[:-1], slope[1:]
         square, cube = 3.0 * rise - 2.0 * left - right, left + right - 2.0 * rise
-        k, s = self._segment, self._share
+        k, s = self._places
         found = value[k] + s * (left[k] + s * (square[k] + s * cube[k]))
         return np.asarray(np.copysign(found, self.normal))
 
