@@ -97,6 +97,16 @@ def test_more_parameters_are_not_less_likely():
     assert constant < plain <= asymmetric + 1e-6
 
 
+def test_an_asymmetric_t_copula_is_at_least_as_likely_as_the_symmetric_one():
+    # The largest g that the recursion bears moves with nu; a search that forgets it ends at another nu.
+    rng = np.random.default_rng(12)
+    scores = dcc_scores(700, 6, 0.03, 0.93, nu=7.0, seed=11)
+    scores *= np.where((np.arange(700) % 90 < 4)[:, None] & (rng.random((700, 1)) < 0.8), 1.8, 1.0)
+    plain = fit(scores, Dcc(), nu=7.0, std_errors=False)
+    asymmetric = fit(scores, Dcc("asymmetric"), nu=7.0, std_errors=False)
+    assert asymmetric.loglikelihood >= plain.loglikelihood - 1e-4
+
+
 def test_constant_correlation_is_said_to_be_constant():
     rng = np.random.default_rng(3)
     scores = rng.standard_normal((600, 3)) @ np.linalg.cholesky(equicorrelation(3, 0.5)).T

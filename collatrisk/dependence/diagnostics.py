@@ -46,7 +46,7 @@ class DependenceDiagnostics:
     fitted : the same on scores standardised by the fit's correlation of each step: a small p-value says that the fit
         does not follow it.
     targeting_error : the largest distance, over the pairs, between the mean of the fitted correlations and the long-run
-        level; 0 where correlation is constant.
+        level; 0 where correlation is constant, nan for an EWMA, which has no level.
     tails : one row a pair: lower and upper tail dependence with their interval, and what the fit says.
     """
 
@@ -104,7 +104,8 @@ def diagnose_dependence(
     scores = ScoreCurve(data).at(fit.nu)
     path = conditional_correlations(data, fit)[:-1]
     sample = np.corrcoef(scores, rowvar=False)
-    error = 0.0 if fit.dynamics is None else float(np.max(np.abs(path.mean(axis=0) - fit.correlation)))
+    levelled = fit.dynamics is None or fit.dynamics.motion != "ewma"
+    error = float(np.max(np.abs(path.mean(axis=0) - fit.correlation))) if levelled else math.nan
     return DependenceDiagnostics(
         constant=constant_correlation_test(scores, np.broadcast_to(sample, path.shape), lags),
         fitted=constant_correlation_test(scores, path, lags),

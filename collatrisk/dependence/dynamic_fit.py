@@ -150,9 +150,7 @@ class _Search:
             return Peak(theta, float(np.sum(likelihood.evaluate(theta)[0])), 0.0, np.eye(3))
         asymmetric = self.motion == "asymmetric"
         limit = likelihood.asymmetry_limit
-        room = 1.0 - 2.0 * LEAST_SLACK
-        total = start[0] + start[1] + limit * start[2]
-        held = start if total < room else start * (room / total)
+        held = _inside(likelihood, start)
         return climb(likelihood.evaluate, held, limit, asymmetric=asymmetric, curvature=curvature, done=done)
 
     def _start(self, likelihood: DynamicLikelihood) -> FloatArray:
@@ -182,7 +180,10 @@ class _Search:
         from scipy.optimize import minimize_scalar
 
         grid = (NU_LOW, *_NU_GRID, NU_HIGH)
-        at_grid = [float(np.sum(self.likelihood(nu).evaluate(peak.theta)[0])) for nu in grid]
+        at_grid = []
+        for nu in grid:
+            likelihood = self.likelihood(nu)
+            at_grid.append(float(np.sum(likelihood.evaluate(_inside(likelihood, peak.theta))[0])))
         best = int(np.nanargmax(at_grid))
         left, right = grid[min(best + 1, len(grid) - 1)], grid[max(best - 1, 0)]
         held = {"peak": peak}
@@ -199,6 +200,15 @@ class _Search:
         nu = max(candidates)[1]
         loss(1.0 / nu)
         return nu, held["peak"]
+
+
+def _inside(likelihood: DynamicLikelihood, theta: FloatArray) -> FloatArray:
+    """A point within the bounds of this likelihood: delta of an asymmetric model moves with nu."""
+    if likelihood.motion == "ewma":
+        return theta
+    room = 1.0 - 2.0 * LEAST_SLACK
+    total = float(theta[0] + theta[1] + likelihood.asymmetry_limit * theta[2])
+    return theta if total < room else theta * (room / total)
 
 
 def _findings(peak: Peak, nu: float | None, search: _Search) -> tuple[Finding, ...]:
