@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from auction_cases import depths, keepers, random_book, random_terms, twin
 from hypothesis import given, settings, strategies as st
 
 from collatrisk.base.keys import Purpose, stream_key
-from collatrisk.kernels.auction_market import refine
+from collatrisk.kernels.auction_market import proceeds, refine, resaleable, value_fetching
+from collatrisk.kernels.auction_state import LINEAR_DEPTH, POOL_DEPTH, ROOT_DEPTH
 from collatrisk.kernels.random import fill_normals, normal_pair
-from collatrisk.liquidation import run_auctions
+from collatrisk.liquidation import constant_product, linear_proceeds, run_auctions, square_root_impact
 
 
 @st.composite
@@ -82,6 +85,32 @@ def test_prices_within_a_step_are_a_brownian_bridge() -> None:
         assert np.corrcoef(logs[:, j].T)[0, 1] == pytest.approx(0.6, abs=4 * 0.64 / np.sqrt(n))
     middle = np.cov(logs[:, 2, 0], logs[:, 6, 0])[0, 1]
     assert middle == pytest.approx(sigma**2 * 0.25 * 0.25, abs=4 * sigma**2 * 0.25 / np.sqrt(n))
+
+
+@given(st.floats(0, 5e5), st.floats(1, 1e6), st.floats(0.2, 1.0))
+def test_the_market_is_that_of_the_impact_laws(before, value, size) -> None:
+    impact = 4e-7
+    thin = impact / size
+    assert proceeds(LINEAR_DEPTH, impact, size, before, value) == near(linear_proceeds(value, thin, before))
+    pool = size / impact
+    sold = constant_product(before + value, pool, pool) - constant_product(before, pool, pool)
+    assert proceeds(POOL_DEPTH, impact, size, before, value) == near(sold)
+    sigma, adv = 0.03, 2e8  # the average price of the whole sale is lower by the square-root law
+    root = sigma / math.sqrt(adv)
+    whole = value * (1 - square_root_impact(value / adv / size, sigma))
+    assert proceeds(ROOT_DEPTH, root, size, 0.0, value) == near(whole)
+    for kind, c in ((LINEAR_DEPTH, impact), (ROOT_DEPTH, root), (POOL_DEPTH, impact)):
+        fetched = proceeds(kind, c, size, before, value)
+        assert value_fetching(kind, c, size, before, 0.5 * fetched, value) <= value
+        again = proceeds(kind, c, size, before, value_fetching(kind, c, size, before, 0.5 * fetched, value))
+        assert again == pytest.approx(0.5 * fetched, rel=1e-9, abs=1e-9)
+        # The unit after what can be resold fetches less than the share, the one before it more.
+        most = resaleable(kind, c, size, before, 0.9)
+        step = 1e-3 * (1 + most)
+        assert proceeds(kind, c, size, before + most, step) <= 0.9 * step * (1 + 1e-9)
+        if most > step:
+            assert proceeds(kind, c, size, before + most - step, step) >= 0.9 * step * (1 - 1e-9)
+    assert value_fetching(LINEAR_DEPTH, impact, size, before, value * 1.01, value) == math.inf
 
 
 def test_one_pair_of_normals_is_that_of_a_row() -> None:

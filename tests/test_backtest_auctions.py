@@ -59,7 +59,7 @@ def test_a_wilder_world_breaks_it(promise) -> None:
 
 
 def test_the_worst_windows_are_disjoint_and_the_worst(honest) -> None:
-    worst = honest.worst_windows()
+    worst = honest.worst_windows
     starts = worst.index.get_level_values("window").unique()
     assert len(starts) == 4
     gaps = np.diff(np.sort(starts.to_numpy()))

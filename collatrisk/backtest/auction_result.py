@@ -26,7 +26,8 @@ class AuctionBacktest:
     promised, realised : the outcomes by rule, on the source of the promise and on the windows of history.
     comparisons : by rule, one `Comparison` a measure.
     first_date, last_date : of the history. n_windows : all of them. n_disjoint : those that share no step.
-    worst : one row a window and rule, see `worst_windows`.
+    worst_windows : the worst windows, which share no step: index window (its first stamp) and rule; fall of the book's
+        collateral in it, hours to clear, recovery (nan: no auction), shortfall.
     """
 
     promised: Mapping[str, AuctionOutcomes]
@@ -36,7 +37,7 @@ class AuctionBacktest:
     last_date: str
     n_windows: int
     n_disjoint: int
-    worst: pd.DataFrame
+    worst_windows: pd.DataFrame
     findings: tuple[Finding, ...] = ()
 
     def table(self) -> pd.DataFrame:
@@ -72,11 +73,6 @@ class AuctionBacktest:
         if book.probability("auctioned").value == 0.0 < book.probability("triggered").value:
             return False
         return not any(one.p_value < ACCEPTED / len(found) for one in found)
-
-    def worst_windows(self) -> pd.DataFrame:
-        """The worst windows, which share no step: index window (its first stamp) and rule; fall of the account's
-        collateral in it, hours to clear, recovery, shortfall."""
-        return self.worst
 
     def __repr__(self) -> str:
         verdicts = ", ".join(f"{rule} {'passes' if self.passes(rule) else 'fails'}" for rule in self.comparisons)

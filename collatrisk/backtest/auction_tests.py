@@ -18,7 +18,7 @@ class Comparison:
     Attributes
     ----------
     measure : what is compared. promised, realised : with their errors. p_value : of the test; nan where it cannot tell.
-    test : in words. worse : the probability or ratio is bad when it is larger (or smaller).
+    test : in words.
     """
 
     measure: str

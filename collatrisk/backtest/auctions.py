@@ -113,7 +113,7 @@ def auctions(
         last_date=windows.last_date,
         n_windows=windows.n_paths,
         n_disjoint=-(-windows.n_paths // windows.n_steps),
-        worst=_worst(prices, windows, accounts, realised, worst),
+        worst_windows=_worst(prices, windows, accounts, realised, worst),
         findings=_findings(realised, windows),
     )
 

@@ -49,8 +49,8 @@ class Keepers:
 
     Notes
     -----
-    What keepers do is drawn from a stream of its own by path, tick and keeper: the same whatever is auctioned, and for
-    fewer keepers the same as for the first of more.
+    The moments at which they look are drawn from a stream of its own by path, tick and keeper: the same whatever is
+    auctioned, and for fewer keepers those of the first of more.
     """
 
     number: int = 5

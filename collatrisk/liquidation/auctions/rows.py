@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from collatrisk.base.errors import InputError
 from collatrisk.base.validation import Problems
 from collatrisk.collateral import Account
 from collatrisk.kernels import auction_rules, auction_state as at
@@ -132,8 +133,6 @@ def _ranks(problems: Problems, terms: AuctionTerms, assets: Sequence[str], known
 def _thresholds(
     problems: Problems, terms: AuctionTerms, accounts: Sequence[Account], assets: Sequence[str]
 ) -> FloatArray:
-    from collatrisk.base.errors import InputError
-
     found = np.ones((len(accounts), len(assets) + 1))
     for row, account in enumerate(accounts):
         for slot, asset in enumerate((*assets, account.currency)):
