@@ -37,6 +37,7 @@ def warmup(on_step: Callable[[str, int, int], object] | None = None) -> Mapping[
 
 def _steps() -> dict[str, Step]:
     from collatrisk.collateral import Loan, Mix, Terms
+    from collatrisk.dependence import Dcc, fit_dependence
     from collatrisk.liquidation import AuctionTerms, DutchTerms, LinearDecrease, run_auctions
     from collatrisk.liquidation.bands import BandPosition, BandTerms
     from collatrisk.liquidation.bands_run import run_bands
@@ -54,6 +55,7 @@ def _steps() -> dict[str, Step]:
     mix, terms = Mix({"ETH": 0.5, "BTC": 0.5}), Terms()
     loan = Loan(mix, collateral_value=1.0, ltv=0.7)
     noise = np.random.default_rng(1).normal(size=600)
+    uniforms = np.random.default_rng(2).random((300, 2))
     return {  # in the order in which they build on each other
         "paths": lambda: plan.read(0, 1),
         "margin calls and liquidations": lambda: run_margin(plan, loan, terms),
@@ -68,4 +70,7 @@ def _steps() -> dict[str, Step]:
         ),
         "auctions": lambda: run_auctions(plan, loan, AuctionTerms(DutchTerms(LinearDecrease(3600), buffer=1.2))),
         "fits": lambda: fit_panel([0.01 * noise], Garch()),
+        "dynamic correlation": lambda: fit_dependence(
+            uniforms, Dcc("corrected"), assets=("ETH", "BTC"), std_errors=False
+        ),
     }
