@@ -187,3 +187,13 @@ def test_all_bad_inputs_are_named_at_once():
         cr.black_price([1, 2], [1, 2, 3], 0.2, 1.0)
     with pytest.raises(cr.InputError, match="price"):
         cr.implied_volatility(-1.0, 100.0, 100.0, 1.0)
+
+
+def test_values_can_go_into_an_array_of_the_callers():
+    options = random_options(300)
+    out = np.empty(300)
+    assert cr.black_price(*options, out=out) is out
+    np.testing.assert_array_equal(out, cr.black_price(*options))
+    for wrong in (np.empty(299), np.empty(300, np.float32), np.empty(600)[::2], [0.0] * 300):
+        with pytest.raises(cr.InputError, match="out"):
+            cr.black_price(*options, out=wrong)

@@ -17,7 +17,7 @@ from numba import njit
 
 from collatrisk.kernels.special import exp, fma
 
-CHUNK = 256
+CHUNK = 512
 _LN2_HI = 6.93147180369123816490e-01
 _LN2_LO = 1.90821492927058770002e-10
 _SQRT_HALF = 0.7071067811865476
@@ -128,9 +128,9 @@ def _find_d(forward, strike, volatility, years, rate, total, d1, d2):  # type: i
     bad = 0
     for i in range(d1.size):
         f, k, v, t = forward[i], strike[i], volatility[i], years[i]
-        # Anything times zero is zero unless it is NaN or infinite.
-        zero = 0.0 * f + 0.0 * k + 0.0 * v + 0.0 * t + 0.0 * rate[i]
-        bad += 0 if (min(min(f, k), min(v, t)) >= 0.0) & (zero == 0.0) else 1
+        every = f + k + v + t + rate[i]
+        # A number less itself is zero unless it is NaN or infinite.
+        bad += 0 if (min(min(f, k), min(v, t)) >= 0.0) & (every - every == 0.0) else 1
         s = v * math.sqrt(t)
         usable = (f >= _LEAST) & (k >= _LEAST) & (s >= _LEAST)
         x = log_ratio(f if usable else 1.0, k if usable else 1.0) / (s if usable else 1.0)
@@ -180,8 +180,10 @@ def black_derivatives(forward, strike, volatility, years, rate, sign, out):  # t
     work = np.empty((6, CHUNK))
     bad = 0
     for low in range(0, out.shape[1], CHUNK):
-        part = out[:, low : low + CHUNK]
-        size = part.shape[1]
+        size = min(CHUNK, out.shape[1] - low)
+        value, delta = out[PRICE][low : low + size], out[DELTA][low : low + size]
+        gamma, vega = out[GAMMA][low : low + size], out[VEGA][low : low + size]
+        theta = out[THETA][low : low + size]
         f, k = _chunk(forward, low, size, filled[0]), _chunk(strike, low, size, filled[1])
         v, t = _chunk(volatility, low, size, filled[2]), _chunk(years, low, size, filled[3])
         r, s = _chunk(rate, low, size, filled[4]), _chunk(sign, low, size, filled[5])
@@ -189,32 +191,41 @@ def black_derivatives(forward, strike, volatility, years, rate, sign, out):  # t
         density, t1, t2 = work[3, :size], work[4, :size], work[5, :size]
         bad += _find_d(f, k, v, t, r, total, d1, d2)
         _find_density(f, d1, d2, density, t1, t2)
-        _find_value(f, k, s, total, d1, d2, density, t1, t2, part[PRICE])
-        _find_derivatives(f, k, v, t, r, s, total, d1, density, t1, part)
+        _find_value(f, k, s, total, d1, d2, density, t1, t2, value)
+        _find_shares(f, k, s, total, d1, density, t1, d2)
+        _find_derivatives(f, v, t, r, s, total, density, d2, value, delta, gamma, vega, theta)
     return bad
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _find_derivatives(  # type: ignore[no-untyped-def]
-    forward, strike, volatility, years, rate, sign, total, d1, density, t1, out
-):
-    """The rows of `out` from the undiscounted value in its first."""
-    for i in range(total.size):
-        f, theta, s = forward[i], sign[i], total[i]
-        moves = s > 0.0
-        discount = exp(-rate[i] * years[i])
-        payoff = theta * (f - strike[i])
+def _find_shares(forward, strike, sign, total, d1, density, t1, shares):  # type: ignore[no-untyped-def]
+    """N(sign d1), or the delta of what is paid at once."""
+    for i in range(shares.size):
+        f, theta = forward[i], sign[i]
+        moves = total[i] > 0.0
         tail = density[i] / (f if moves else 1.0) * _mills(t1[i])
         share = 1.0 - tail if theta * d1[i] >= 0.0 else tail
-        at_once = 1.0 if payoff > 0.0 else 0.5 if payoff == 0.0 else 0.0
-        root = math.sqrt(years[i])
-        value = discount * out[PRICE, i]
+        payoff = theta * (f - strike[i])
+        at_once = (0.5 if payoff >= 0.0 else 0.0) + (0.5 if payoff > 0.0 else 0.0)
+        shares[i] = share if moves else at_once
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _find_derivatives(  # type: ignore[no-untyped-def]
+    forward, volatility, years, rate, sign, total, density, shares, value, delta, gamma, vega, theta
+):
+    """Discounted, from the undiscounted value."""
+    for i in range(value.size):
+        f, s, r, t = forward[i], total[i], rate[i], years[i]
+        moves = s > 0.0
+        discount = exp(-r * t)
+        root = math.sqrt(t)
         dense = discount * density[i] if moves else 0.0
-        out[PRICE, i] = value
-        out[DELTA, i] = theta * discount * (share if moves else at_once)
-        out[GAMMA, i] = dense / (f * f * s if moves else 1.0)
-        out[VEGA, i] = dense * root
-        out[THETA, i] = rate[i] * value - 0.5 * dense * volatility[i] / (root if moves else 1.0)
+        value[i] *= discount
+        delta[i] = sign[i] * discount * shares[i]
+        gamma[i] = dense / (f * f * s if moves else 1.0)
+        vega[i] = dense * root
+        theta[i] = r * value[i] - 0.5 * dense * volatility[i] / (root if moves else 1.0)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
