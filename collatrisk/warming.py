@@ -36,7 +36,7 @@ def warmup(on_step: Callable[[str, int, int], object] | None = None) -> Mapping[
 
 
 def _steps() -> dict[str, Step]:
-    from collatrisk.collateral import Loan, Mix, Terms
+    from collatrisk.collateral import Book, Loan, Mix, Terms
     from collatrisk.dependence import Dcc, fit_dependence
     from collatrisk.liquidation import AuctionTerms, DutchTerms, LinearDecrease, run_auctions
     from collatrisk.liquidation.bands import BandPosition, BandTerms
@@ -44,7 +44,8 @@ def _steps() -> dict[str, Step]:
     from collatrisk.liquidation.perpetual_accounts import PerpetualPositions
     from collatrisk.liquidation.perpetual_exchange import ExchangeTerms
     from collatrisk.liquidation.perpetual_run import run_perpetuals
-    from collatrisk.margining import run_margin
+    from collatrisk.margining import book_margin_calls, run_margin
+    from collatrisk.pricing import black_greeks, black_price, implied_volatility
     from collatrisk.risk import var_and_es
     from collatrisk.simulation import MarketModel, PathPlan
     from collatrisk.sizing import compare_mixes, haircut, liquidation_threshold, max_ltv
@@ -54,6 +55,8 @@ def _steps() -> dict[str, Step]:
     plan = PathPlan(model, n_paths=2048, horizon_days=3, seed=1)
     mix, terms = Mix({"ETH": 0.5, "BTC": 0.5}), Terms()
     loan = Loan(mix, collateral_value=1.0, ltv=0.7)
+    closes = Terms(mark="close")
+    book = Book(("a",), ("ETH",), np.array([[1.0, 0.0]]), np.array([[0.0, 0.6]]))
     noise = np.random.default_rng(1).normal(size=600)
     uniforms = np.random.default_rng(2).random((300, 2))
     return {  # in the order in which they build on each other
@@ -63,7 +66,14 @@ def _steps() -> dict[str, Step]:
         "loan-to-value limits": lambda: max_ltv(plan, mix, terms, max_call_probability=0.1),
         "thresholds": lambda: liquidation_threshold(plan, loan, terms, max_shortfall_probability=0.1),
         "mixes": lambda: compare_mixes(plan, [mix], ltv=[0.6], horizons=[1], terms=terms),
-        "tails": lambda: var_and_es(noise, level=0.9),
+        "mixes at the ends of steps": lambda: compare_mixes(plan, [mix], ltv=[0.6], horizons=[1], terms=closes),
+        "books": lambda: book_margin_calls(plan, book, closes),
+        "tails": lambda: var_and_es(np.resize(noise, 6_000), level=0.9),
+        "options": lambda: (
+            black_price(1.0, 1.0, 0.5, 1.0),
+            black_greeks(1.0, 1.0, 0.5, 1.0),
+            implied_volatility(0.2, 1.0, 1.0, 1.0),
+        ),
         "bands": lambda: run_bands(plan, BandPosition(1.0, 0.5), BandTerms(100, 0.006, 0.09, 0.06), asset="ETH"),
         "perpetuals": lambda: run_perpetuals(
             plan, PerpetualPositions(1.0, {"ETH": 1.0}), ExchangeTerms(((1.0, 0.01),))

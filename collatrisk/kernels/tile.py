@@ -53,7 +53,7 @@ def _bits_below(values, limits):  # type: ignore[no-untyped-def]
     return bits
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@njit(cache=True, nogil=True, error_model="numpy")
 def _tile_below_wide(prices, at, columns, first, last, weights, start, scale, limits, values):  # type: ignore[no-untyped-def]
     return tile_below_wide(prices, at, columns, first, last, weights, start, scale, limits, values)
 
