@@ -41,7 +41,8 @@ def draw_models(model: MarketModel, n: int, seed: int = 0) -> Iterator[MarketMod
       for the estimator by Kendall's tau), nu by its standard error; apart from the volatilities (two-step estimation).
     - *Tails* of `GpdTails`: xi and scale from their asymptotic covariance. *Rows* of `FilteredHistorical`: as many rows
       drawn from them by the same bootstrap. Seasons stay.
-    - Parameters that were given and not fitted (n_obs = 0), and jumps, stay.
+    - *Pegs*: from the robust covariance of their coordinates, each by itself; where the basis stands is kept.
+    - Parameters that were given and not fitted (n_obs = 0), a peg's defaults, and jumps, stay.
 
     Parameters
     ----------
