@@ -36,6 +36,8 @@ def warmup(on_step: Callable[[str, int, int], object] | None = None) -> Mapping[
 
 
 def _steps() -> dict[str, Step]:
+    import pandas as pd
+
     from collatrisk.collateral import Book, Loan, Mix, Terms
     from collatrisk.dependence import Dcc, fit_dependence
     from collatrisk.liquidation import AuctionTerms, DutchTerms, LinearDecrease, run_auctions
@@ -49,7 +51,7 @@ def _steps() -> dict[str, Step]:
     from collatrisk.risk import var_and_es
     from collatrisk.simulation import MarketModel, PathPlan
     from collatrisk.sizing import compare_mixes, haircut, liquidation_threshold, max_ltv
-    from collatrisk.volatility import Garch, fit_panel
+    from collatrisk.volatility import Garch, Peg, fit_panel, fit_peg
 
     model = MarketModel.constant({"ETH": 0.8, "BTC": 0.6}, correlation=0.8)
     plan = PathPlan(model, n_paths=2048, horizon_days=3, seed=1)
@@ -83,4 +85,5 @@ def _steps() -> dict[str, Step]:
         "dynamic correlation": lambda: fit_dependence(
             uniforms, Dcc("corrected"), assets=("ETH", "BTC"), std_errors=False
         ),
+        "pegs": lambda: fit_peg(pd.Series(np.exp(0.001 * noise[:120]), name="peg"), Peg(dist="normal")),
     }

@@ -15,7 +15,17 @@ from path_models import crash, flat, gjr, market
 from scipy import integrate, stats
 
 from collatrisk.base.errors import InputError
-from collatrisk.simulation import Jump, Jumps, JumpSize, MarketModel, PathPlan, fit_jumps, fit_market, simulate
+from collatrisk.simulation import (
+    Jump,
+    Jumps,
+    JumpSize,
+    MarketModel,
+    PathPlan,
+    draw_models,
+    fit_jumps,
+    fit_market,
+    simulate,
+)
 from collatrisk.volatility import ConstantVolatility, Garch, Peg
 from collatrisk.volatility.season import HourOfWeek
 
@@ -189,6 +199,24 @@ def test_jumps_are_found_again_and_their_variance_is_not_counted_twice():
         assert moved[:, i].var() == pytest.approx(returns[asset].var(), rel=0.1)
     without = fit_market(returns_to_prices(returns), volatility=Garch(o=0, dist="normal"), clock="24/7")
     assert without.marginal("A").long_run_volatility > 1.1 * model.marginal("A").long_run_volatility
+
+
+def test_estimated_jumps_are_drawn_within_their_error():
+    seen = Jump("common", 4.0, {"A": JumpSize(0.25, 0.03, 0.05, 0.1, 0.1), "B": -0.1}, True, 0.5, count=40)
+    model = market(flat("A"), flat("B"), jumps=[seen, crash("A")])
+    assert MarketModel.from_dict(json.loads(json.dumps(model.to_dict()))) == model
+    drawn = [one.jumps for one in draw_models(model, 2000, seed=1)]
+    assert [jumps[1] for jumps in drawn[:3]] == [crash("A")] * 3
+    rates = np.array([jumps[0].intensity_per_year for jumps in drawn])
+    assert rates.mean() == pytest.approx(40.5 / 10, rel=0.02)
+    assert rates.std() == pytest.approx(math.sqrt(40.5) / 10, rel=0.08)
+    sizes = [jumps[0].log_sizes["A"] for jumps in drawn]
+    downs = np.array([size.mean_down for size in sizes])
+    assert downs.std() == pytest.approx(0.05 / math.sqrt(30), rel=0.15)
+    assert np.mean([size.p_up for size in sizes]) == pytest.approx(10.5 / 41, rel=0.03)
+    assert {jumps[0].log_sizes["B"] for jumps in drawn} == {-0.1}
+    first = next(iter(draw_models(model, 1, seed=1))).jumps[0]
+    assert first == drawn[0][0]
 
 
 def test_a_fit_says_what_it_saw():

@@ -142,14 +142,15 @@ def _arrivals(
             if hit
         }
         arrivals["common jumps"] = _rate(count, longest)
-        jumps.append(Jump("common jumps", count / longest, laws, compensated=True, together=_together(events, sizes)))
+        together = _together(events, sizes)
+        jumps.append(Jump("common jumps", count / longest, laws, compensated=True, together=together, count=count))
     for asset, sides in sizes.items():
         own = detected[(detected["asset"] == asset) & ~detected["common"]]
         arrivals[f"jumps of {asset}"] = _rate(len(own), years[asset])
         if len(own):
-            p_up = float((own["move"] > 0).mean())
-            law = _law(sides, p_up)
-            jumps.append(Jump(f"jumps of {asset}", len(own) / years[asset], {asset: law}, compensated=True))
+            law = _law(sides, float((own["move"] > 0).mean()))
+            rate = len(own) / years[asset]
+            jumps.append(Jump(f"jumps of {asset}", rate, {asset: law}, compensated=True, count=len(own)))
     return tuple(jumps), arrivals
 
 

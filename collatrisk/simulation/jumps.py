@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, TypeAlias
+
+import numpy as np
 
 from collatrisk.base.validation import Problems
 
@@ -78,6 +80,8 @@ JUMP_SIZE_KEYS = ("p_up", "mean_up", "mean_down", "minimum_up", "minimum_down", 
 
 Size: TypeAlias = float | JumpSize
 
+_LARGEST_UP = 0.9  # of a drawn mean: at 1 the expected price is infinite
+
 
 @dataclass(frozen=True, slots=True)
 class Jump:
@@ -93,6 +97,7 @@ class Jump:
         Not so for a stress, which is a loss and not a fair game; so for jumps that were estimated.
     together : in [0, 1], the probability that all assets of an arrival have the same rank in their laws of the size;
         it is the correlation between two exponential sizes of one arrival.
+    count : arrivals seen, from which the jump was estimated; 0 where it was given.
 
     Raises
     ------
@@ -104,6 +109,7 @@ class Jump:
     log_sizes: Mapping[str, Size] = field(hash=False)
     compensated: bool = False
     together: float = 0.0
+    count: int = 0
 
     def __post_init__(self) -> None:
         problems = Problems(f"Jump {self.label!r}")
@@ -112,6 +118,7 @@ class Jump:
         problems.check(isinstance(self.label, str), "label", self.label, "must be text", "say what jumps")
         problems.check(isinstance(self.compensated, bool), "compensated", self.compensated, "must be true or false", "")
         problems.number("together", self.together, low=0, high=1, remedy="0 for sizes that are independent")
+        problems.integer("count", self.count, low=0, remedy="0 where nothing was counted")
         given = self.log_sizes if isinstance(self.log_sizes, Mapping) else {}
         problems.check(bool(given), "log_sizes", self.log_sizes, "must name an asset", "{'USDC': ln(0.9)}")
         sizes: dict[str, Size] = {}
@@ -138,6 +145,8 @@ class Jump:
             found["compensated"] = True
         if self.together:
             found["together"] = self.together
+        if self.count:
+            found["count"] = self.count
         return found
 
     @classmethod
@@ -145,10 +154,41 @@ class Jump:
         """The inverse of `to_dict`."""
         sizes = {a: JumpSize(**size) if isinstance(size, Mapping) else size for a, size in data["log_sizes"].items()}
         together = float(data.get("together", 0.0))
-        return cls(data["label"], data["intensity_per_year"], sizes, bool(data.get("compensated", False)), together)
+        return cls(
+            data["label"],
+            data["intensity_per_year"],
+            sizes,
+            bool(data.get("compensated", False)),
+            together,
+            int(data.get("count", 0)),
+        )
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Jump.from_dict, (self.to_dict(),)
+
+    def drawn(self, rng: np.random.Generator) -> Jump:
+        """The jump within its estimation error; itself where it was given.
+
+        The posteriors under the priors of Jeffreys: intensity a gamma of count + 1/2, direction a beta, means beyond
+        the threshold inverse gammas of the jumps seen in their direction. Sizes that were estimated from more jumps
+        than these (an asset's common and own ones together) are drawn a little too widely.
+        """
+        if self.count == 0 or self.intensity_per_year == 0.0:
+            return self
+        years = self.count / self.intensity_per_year
+        intensity = float(rng.gamma(self.count + 0.5)) / years
+        ups = [size.p_up for size in self.log_sizes.values() if isinstance(size, JumpSize)]
+        p_up = float(rng.beta(self.count * ups[0] + 0.5, self.count * (1.0 - ups[0]) + 0.5)) if ups else 0.0
+        sizes: dict[str, Size] = {}
+        for asset, size in self.log_sizes.items():
+            if isinstance(size, JumpSize):
+                seen = self.count * size.hit
+                up = _drawn_mean(size.mean_up, seen * size.p_up, rng)
+                down = _drawn_mean(size.mean_down, seen * (1.0 - size.p_up), rng)
+                sizes[asset] = replace(size, p_up=p_up, mean_up=min(up, _LARGEST_UP), mean_down=down)
+            else:
+                sizes[asset] = size
+        return replace(self, intensity_per_year=intensity, log_sizes=sizes, count=0)
 
     def describe(self) -> str:
         """One line: how often, and what it does to whom."""
@@ -161,6 +201,12 @@ class Jump:
             else:
                 parts.append(f"{asset} {size:+.3f}")
         return f"{self.intensity_per_year:g} a year, log moves: {'; '.join(parts)}"
+
+
+def _drawn_mean(mean: float, seen: float, rng: np.random.Generator) -> float:
+    """The mean of an exponential of which `seen` were seen, at least one taken for granted."""
+    seen = max(seen, 1.0)
+    return mean * seen / float(rng.gamma(seen))
 
 
 def growth(size: Size) -> float:

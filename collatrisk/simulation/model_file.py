@@ -146,6 +146,7 @@ def _is_size(value: object) -> bool:
 _JUMP_OPTIONAL: Schema = {
     "compensated": ("true or false", lambda value: isinstance(value, bool)),
     "together": ("a number", _number),
+    "count": ("a whole number", _whole),
 }
 _JUMP: Schema = {
     "label": ("a text", _text),

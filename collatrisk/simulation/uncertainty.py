@@ -42,7 +42,8 @@ def draw_models(model: MarketModel, n: int, seed: int = 0) -> Iterator[MarketMod
     - *Tails* of `GpdTails`: xi and scale from their asymptotic covariance. *Rows* of `FilteredHistorical`: as many rows
       drawn from them by the same bootstrap. Seasons stay.
     - *Pegs*: from the robust covariance of their coordinates, each by itself; where the basis stands is kept.
-    - Parameters that were given and not fitted (n_obs = 0), a peg's defaults, and jumps, stay.
+    - *Jumps* that were estimated: intensities, directions and sizes from their posteriors (`Jump.drawn`).
+    - Parameters that were given and not fitted (n_obs = 0), a peg's defaults, and the jumps of stresses, stay.
 
     Parameters
     ----------
@@ -62,13 +63,15 @@ def draw_models(model: MarketModel, n: int, seed: int = 0) -> Iterator[MarketMod
     n, seed = _checked(model, n, seed)
     marginals = draw_marginals(model, n, np.random.default_rng((seed, int(Purpose.BOOTSTRAP), 1)))
     joint = draw_dependence(model.dependence, np.random.default_rng((seed, int(Purpose.BOOTSTRAP), 2)))
-    return _models(model, marginals, joint, n, seed)
+    arrivals = np.random.default_rng((seed, int(Purpose.BOOTSTRAP), 3))
+    return _models(model, marginals, joint, arrivals, n, seed)
 
 
 def _models(
     model: MarketModel,
     marginals: tuple[MarginalDraws | PegDraws, ...],
     joint: Iterator[DependenceFit],
+    arrivals: np.random.Generator,
     n: int,
     seed: int,
 ) -> Iterator[MarketModel]:
@@ -80,6 +83,7 @@ def _models(
             model,
             marginals=tuple(one.marginal(draw) for one in marginals),
             dependence=next(joint),
+            jumps=tuple(jump.drawn(arrivals) for jump in model.jumps),
             provenance={**model.provenance, "draw": f"{draw}, seed {seed}"},
             findings=(*model.findings, *notes, drawn),
         )
