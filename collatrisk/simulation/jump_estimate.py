@@ -36,8 +36,10 @@ def jumps_of(series: Mapping[str, pd.Series], spec: Jumps, clock: Clock, fit: Fi
     """
     import pandas as pd
 
-    fits, cleaned, places = _detect(series, spec, fit)
-    tables = [_moves(asset, series[asset], fits[asset], places[asset], spec.threshold) for asset in series]
+    fits, cleaned, means, places = _detect(series, spec, fit)
+    tables = [
+        _moves(asset, one, means[asset], fits[asset], places[asset], spec.threshold) for asset, one in series.items()
+    ]
     detected = pd.concat(tables, ignore_index=True).sort_values(["date", "asset"], kind="stable", ignore_index=True)
     detected["common"] = _common(detected, series, spec)
     sizes = {asset: _sizes(detected[detected["asset"] == asset]) for asset in series}
@@ -58,41 +60,55 @@ def jumps_of(series: Mapping[str, pd.Series], spec: Jumps, clock: Clock, fit: Fi
 
 def _detect(
     series: Mapping[str, pd.Series], spec: Jumps, fit: Fitter
-) -> tuple[dict[str, VolatilityFit], dict[str, pd.Series], dict[str, NDArray[np.int64]]]:
-    """Fit, take out what stands out, fit again, until nothing new does."""
+) -> tuple[
+    dict[str, VolatilityFit], dict[str, pd.Series], dict[str, NDArray[np.float64]], dict[str, NDArray[np.int64]]
+]:
+    """Fit, take out what stands out, fit again, until nothing new does: fits, what is left, means, places."""
     import pandas as pd
 
     cleaned = dict(series)
     places = {asset: np.zeros(0, dtype=np.int64) for asset in series}
     fits: dict[str, VolatilityFit] = {}
+    means: dict[str, NDArray[np.float64]] = {}
     waiting = list(series)
     for _ in range(_ROUNDS):
         fits |= fit({asset: cleaned[asset] for asset in waiting})
         again = []
         for asset in waiting:
             one = fits[asset]
-            moved = series[asset].to_numpy(dtype=np.float64) - one.params.get("mu", 0.0)
-            found = np.flatnonzero(np.abs(moved) > spec.threshold * one.conditional_volatility)
+            values = series[asset].to_numpy(dtype=np.float64).copy()
+            mean = means[asset] = _mean(cleaned[asset], one)
+            found = np.flatnonzero(np.abs(values - mean) > spec.threshold * one.conditional_volatility)
             if np.array_equal(found, places[asset]):
                 continue
             places[asset] = found
             again.append(asset)
-            values = series[asset].to_numpy(dtype=np.float64).copy()
             signs = np.where(np.arange(found.size) % 2, -1.0, 1.0)
-            values[found] = one.params.get("mu", 0.0) + signs * one.conditional_volatility[found]
+            values[found] = mean[found] + signs * one.conditional_volatility[found]
             cleaned[asset] = pd.Series(values, index=series[asset].index, name=series[asset].name)
         waiting = again
         if not waiting:
             break
-    return fits, cleaned, places
+    return fits, cleaned, means, places
+
+
+def _mean(cleaned: pd.Series, fit: VolatilityFit) -> NDArray[np.float64]:
+    """What the fit expects of each return."""
+    expected = cleaned.to_numpy(dtype=np.float64) - fit.std_resid * fit.conditional_volatility
+    return np.asarray(expected, dtype=np.float64)
 
 
 def _moves(
-    asset: str, returns: pd.Series, fit: VolatilityFit, places: NDArray[np.int64], threshold: float
+    asset: str,
+    returns: pd.Series,
+    mean: NDArray[np.float64],
+    fit: VolatilityFit,
+    places: NDArray[np.int64],
+    threshold: float,
 ) -> pd.DataFrame:
     import pandas as pd
 
-    moved = returns.to_numpy(dtype=np.float64)[places] - fit.params.get("mu", 0.0)
+    moved = (returns.to_numpy(dtype=np.float64) - mean)[places]
     sd = fit.conditional_volatility[places]
     table = {"date": returns.index[places], "asset": asset, "move": moved, "sd": sd, "threshold": threshold * sd}
     return pd.DataFrame(table)
