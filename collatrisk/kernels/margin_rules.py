@@ -54,13 +54,14 @@ def is_due(state, t, mark, health, call, restore, trigger):  # type: ignore[no-u
     return t == state[DEADLINE] or (t > state[DEADLINE] and health >= restore)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def act(  # type: ignore[no-untyped-def]
     k, t, prices, path, impacts, by_slot, rules, switches, cure_key, units, worth, lane, state, n_held,
     n_owed, slots, market, amounts, events,
 ):  # fmt: skip
     """Steps 3 to 6 of the law on one lane: a sale that is due, a call, a liquidation, the deadline of a call.
 
+    Put into the loop by force: handing over its many arrays costs more than most of what it does.
     Opens and closes calls in `state`, scales `units`, and leaves values and sums as they are after the actions.
     """
     counted, debt, mark = lane[COUNTED], lane[DEBT], lane[MARK, k]
