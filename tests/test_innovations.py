@@ -298,3 +298,20 @@ def test_rows_serve_a_peg_too():
     assert spreads[0] == pytest.approx(spreads[1], rel=0.15)
     with pytest.raises(InputError, match="peg"):
         model.with_next_volatility({"USDC": 0.01})
+
+
+def test_a_study_fits_with_tails_rows_and_seasons():
+    from collatrisk.study.market import fit, fit_dict
+    from collatrisk.study.spec import MarketPlan
+
+    tails = MarketPlan(prices=PRICES, innovations=GpdTails())
+    rows = MarketPlan(prices=PRICES, dependence=FilteredHistorical(), season=cr.HourOfWeek())
+    plain = MarketPlan(prices=PRICES)
+    assert fit(tails, PRICES).marginals[0].innovations is not None
+    found = fit(rows, PRICES)
+    assert found.dependence.rows.shape == (1200, 2)
+    assert found.marginals[0].spec.dist == "normal"
+    assert len(found.marginals[0].season.factors) == 7
+    assert "innovations" not in fit_dict(plain)
+    assert fit_dict(tails)["innovations"] == GpdTails().to_dict()
+    assert fit_dict(rows)["season"] is not None

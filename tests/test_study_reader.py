@@ -15,7 +15,7 @@ from collatrisk.liquidation import venues
 from collatrisk.simulation import MarketModel
 from collatrisk.study import Grid, Sizing, StressPlan, Study, load_study, study_schema
 from collatrisk.study.reader.schema import GridSection, SizingSection, StressSection, StudySection, TermsSection
-from collatrisk.volatility import Peg
+from collatrisk.volatility import GpdTails, HourOfWeek, Peg
 
 GOOD = """
 [study]
@@ -117,12 +117,22 @@ def folder(tmp_path: Path) -> Path:
     [
         ('kind = "dcc"\nvariant = "corrected"\ncopula = "gaussian"', "cDCC with Gaussian copula"),
         ('kind = "ewma"\ndecay = 0.97', "EWMA correlation (0.97) with t copula"),
+        ('kind = "filtered-historical"\nmean_block = 5', "filtered historical rows in blocks of 5 steps on average"),
         ('kind = "grouped-t"\ngroups = { majors = ["ETH", "BTC"] }', "grouped t copula (majors)"),
     ],
 )
 def test_dependence_may_move_or_have_groups(folder: Path, lines: str, text: str) -> None:
     study = read(folder, GOOD.replace('kind = "gaussian"\nshrinkage = "none"', lines))
     assert str(study.market.dependence) == text
+
+
+def test_innovations_and_season_are_read_from_a_file(folder: Path) -> None:
+    text = GOOD.replace("[market.dependence]", "[market.innovations]\nthreshold = 0.08\n[market.dependence]")
+    text = text.replace("[market]\n", '[market]\nseason = "hour-of-week"\n')
+    market = read(folder, text).market
+    assert market.innovations == GpdTails(0.08)
+    assert market.season == HourOfWeek()
+    assert any("threshold" in name for name in problems(folder, text.replace("0.08", "0.5")))
 
 
 def test_pegs_are_read_from_a_file(folder: Path) -> None:

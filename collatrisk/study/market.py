@@ -109,16 +109,19 @@ def _fitted(plan: MarketPlan, store: CellStore) -> LoadedMarket:
 
 def fit(plan: MarketPlan, prices: pd.DataFrame) -> MarketModel:
     """The model of a plan, fitted to prices."""
-    from collatrisk.dependence import StudentTCopula
+    from collatrisk.dependence import FilteredHistorical, StudentTCopula
     from collatrisk.simulation import fit_market
     from collatrisk.volatility import Garch
 
     specs: dict[str, Any] = {asset: spec for asset, spec in plan.volatility.items() if asset != DEFAULT_ASSET}
-    specs["*"] = plan.volatility.get(DEFAULT_ASSET, Garch())
+    from_residuals = plan.innovations is not None or isinstance(plan.dependence, FilteredHistorical)
+    specs["*"] = plan.volatility.get(DEFAULT_ASSET, Garch(dist="normal") if from_residuals else Garch())
     return fit_market(
         prices,
         volatility=specs,
         dependence=plan.dependence or StudentTCopula(),
+        innovations=plan.innovations,
+        season=plan.season,
         clock=plan.clock,
         presample=plan.presample,
         source=plan.prices.name if isinstance(plan.prices, Path) else "prices given as a DataFrame",
@@ -127,12 +130,14 @@ def fit(plan: MarketPlan, prices: pd.DataFrame) -> MarketModel:
 
 def fit_dict(plan: MarketPlan) -> dict[str, Any]:
     """What a fit depends on besides the prices."""
+    options = {"innovations": plan.innovations, "season": plan.season}
     return {
         "clock": spec_dict(plan.clock) if isinstance(plan.clock, Clock) else plan.clock,
         "align": plan.align,
         "volatility": {asset: spec_dict(spec) for asset, spec in plan.volatility.items()},
         "dependence": spec_dict(plan.dependence),
         "presample": plan.presample,
+        **{name: spec_dict(option) for name, option in options.items() if option is not None},
     }
 
 

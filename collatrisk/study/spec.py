@@ -39,6 +39,8 @@ class MarketPlan:
     assets : the assets to use; empty means all.
     volatility : asset -> specification; the key ``"default"`` stands for all others (Garch(1, 1, 1, "t") if absent).
     dependence : specification; None is the Student t copula.
+    innovations : `GpdTails`, or None for the law of the volatility specification.
+    season : `HourOfWeek`, or None.
     presample : ``"mean_square"`` or ``"backcast"``, how the variance recursion of the fit is started.
     drift : ``"martingale"``, ``"zero_log"`` or ``"fitted"``.
     """
@@ -50,6 +52,8 @@ class MarketPlan:
     assets: tuple[str, ...] = ()
     volatility: Mapping[str, Any] = field(default_factory=dict)
     dependence: Any = None
+    innovations: Any = None
+    season: Any = None
     presample: Literal["mean_square", "backcast"] = "mean_square"
     drift: Drift = "martingale"
 

@@ -22,6 +22,8 @@ from collatrisk.study.reader.schema import StudyFile
 from collatrisk.study.spec import Book, Grid, MarketPlan, Sizing, StressPlan, check_name
 from collatrisk.study.study import Study, check_books, check_horizons, check_settings
 from collatrisk.volatility.peg_spec import marginal_spec_from_dict as volatility_from_dict
+from collatrisk.volatility.season import HourOfWeek
+from collatrisk.volatility.tails import innovations_from_dict
 
 Built = TypeVar("Built")
 _MAX_BYTES = 4 * 2**20
@@ -124,10 +126,14 @@ class _Reading:
         dependence_body = dict(body.get("dependence") or {})
         if dependence_body.get("shrinkage") == "none":
             dependence_body["shrinkage"] = None
-        if dependence_body.get("kind") == "independent":
+        if dependence_body.get("kind") in {"independent", "filtered-historical"}:
             dependence_body.pop("shrinkage", None)
         dependence_body.setdefault("kind", "student-t")
         dependence = self.built(("market", "dependence"), dependence_from_dict, dependence_body)
+        innovations = None
+        if isinstance(body.get("innovations"), dict):
+            told = {"kind": "gpd-tails", **body["innovations"]}
+            innovations = self.built(("market", "innovations"), innovations_from_dict, told)
         files = {key: self.file(key, body[key]) for key in ("prices", "calibration") if isinstance(body.get(key), str)}
         if any(location[:2] in {("market", "prices"), ("market", "calibration")} for location in self.found):
             return None
@@ -138,6 +144,8 @@ class _Reading:
             assets=tuple(body.get("assets", ())),
             volatility=volatility,
             dependence=dependence,
+            innovations=innovations,
+            season=HourOfWeek() if body.get("season") is not None else None,
             **files,
             **options,
         )

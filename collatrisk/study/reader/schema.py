@@ -6,7 +6,7 @@ only, so that a broken range is reported once, with its remedy.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Discriminator, Field, Tag
 
@@ -50,16 +50,29 @@ class StudySection(Section):
     horizon_days: PositiveDays = 30.0
 
 
+DependenceKind: TypeAlias = Literal[
+    "student-t", "gaussian", "independent", "grouped-t", "dcc", "ewma", "filtered-historical"
+]
+
+
 class DependenceSection(Section):
     """How assets move together."""
 
-    kind: Literal["student-t", "gaussian", "independent", "grouped-t", "dcc", "ewma"] = "student-t"
+    kind: DependenceKind = "student-t"
     shrinkage: Literal["auto", "none"] = Field(default="auto", description="Ledoit-Wolf when observations are few")
     groups: dict[str, list[str]] | None = Field(default=None, description="grouped-t: the assets of each group")
     variant: Literal["standard", "corrected", "asymmetric"] | None = Field(default=None, description="dcc: which")
     copula: Literal["t", "gaussian"] | None = Field(default=None, description="dcc, ewma: law of the scores")
     likelihood: Literal["auto", "full", "composite"] | None = Field(default=None, description="dcc: of all or of pairs")
     decay: OpenFraction | None = Field(default=None, description="ewma: weight of the past")
+    mean_block: Annotated[float, doc("filtered-historical: mean run of rows, in steps", minimum=1)] | None = None
+
+
+class InnovationsSection(Section):
+    """The law of the standardised residuals, where it is not that of the volatility."""
+
+    kind: Literal["gpd-tails"] = "gpd-tails"
+    threshold: Annotated[float, doc("share of the residuals in each tail", minimum=0.005, maximum=0.25)] = 0.1
 
 
 class MarketSection(Section):
@@ -74,6 +87,8 @@ class MarketSection(Section):
         default_factory=dict, description="specification per asset; 'default' stands for all others"
     )
     dependence: DependenceSection = Field(default_factory=DependenceSection)
+    innovations: InnovationsSection | None = Field(default=None, description="Pareto tails; the law of the volatility")
+    season: Literal["hour-of-week"] | None = Field(default=None, description="taken out before the fit, 24/7 clock")
     presample: Literal["mean_square", "backcast"] = Field(default="mean_square", description="start of the recursion")
     drift: Literal["martingale", "zero_log", "fitted"] = Field(default="martingale", description="drift of the paths")
 
