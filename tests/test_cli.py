@@ -196,6 +196,21 @@ def test_the_shipped_calibration_is_found_and_valid(tmp_path: Path) -> None:
     assert call("validate", tmp_path / "study.toml").exit_code == 0
 
 
+def test_calibrate_knows_tails_rows_and_seasons(tmp_path: Path) -> None:
+    prices, out = closes(tmp_path), tmp_path / "tails.json"
+    options = ("--volatility", "ewma", "--clock", "24/7")
+    done = call("calibrate", prices, "--out", out, *options, "--tails", "0.15", "--season")
+    assert done.exit_code == 0, done.stderr
+    first = MarketModel.load(out).marginals[0]
+    assert first.innovations.lower.share == pytest.approx(0.15, abs=0.01)
+    assert len(first.season.factors) == 7
+    rows = tmp_path / "rows.json"
+    done = call("calibrate", prices, "--out", rows, *options, "--dependence", "filtered-historical")
+    assert done.exit_code == 0, done.stderr
+    assert "holds data" in done.stderr
+    assert MarketModel.load(rows).dependence.rows is not None
+
+
 def test_calibrate_saves_a_model_with_its_provenance(tmp_path: Path) -> None:
     prices, out = closes(tmp_path), tmp_path / "model.json"
     options = ("--volatility", "constant", "--dependence", "gaussian", "--clock", "24/7", "--no-spot")

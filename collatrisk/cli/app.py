@@ -135,7 +135,15 @@ def calibrate(
     volatility: Annotated[
         str, typer.Option(help="garch (GJR), egarch, aparch, figarch, ewma, riskmetrics2006, constant or peg.")
     ] = "garch",
-    dependence: Annotated[str, typer.Option(help="student-t, gaussian, independent, dcc or ewma.")] = "student-t",
+    dependence: Annotated[
+        str, typer.Option(help="student-t, gaussian, independent, dcc, ewma or filtered-historical.")
+    ] = "student-t",
+    tails: Annotated[
+        float | None, typer.Option(help="Pareto tails beyond this share of the residuals, say 0.1.")
+    ] = None,
+    season: Annotated[
+        bool, typer.Option("--season", help="Take the season of the week out, back in on paths.")
+    ] = False,
     per_asset: Annotated[list[str] | None, typer.Option(help="ASSET=MODEL; may be repeated.")] = None,
     asset: Annotated[list[str] | None, typer.Option(help="Only this asset; may be repeated.")] = None,
     until: Annotated[str | None, typer.Option(help="The last date to use, such as 2023-12-31.")] = None,
@@ -163,6 +171,8 @@ def calibrate(
         history=history,
         margins=margins,
         spot=spot,
+        tails=tails,
+        season=season,
     )
     model, findings = fit(prices, choices)
     model.save(out)

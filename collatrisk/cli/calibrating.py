@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from collatrisk.simulation import MarketModel
 
-_DEPENDENCE = ("student-t", "gaussian", "independent", "dcc", "ewma")
+_DEPENDENCE = ("student-t", "gaussian", "independent", "dcc", "ewma", "filtered-historical")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,8 @@ class Choices:
     history: str = "common"
     margins: str = "law"
     spot: bool = True
+    tails: float | None = None
+    season: bool = False
 
 
 def calibrate(path: Path, choices: Choices) -> tuple[MarketModel, list[Any]]:
@@ -48,6 +50,7 @@ def calibrate(path: Path, choices: Choices) -> tuple[MarketModel, list[Any]]:
     from collatrisk.dependence.specs import spec_from_dict as dependence_from_dict
     from collatrisk.market import inspect_prices
     from collatrisk.simulation import fit_market
+    from collatrisk.volatility import GpdTails, HourOfWeek
 
     specs, until = _checked(choices)
     prices, report = inspect_prices(path, clock=choices.clock, assets=list(choices.assets) or None)
@@ -59,6 +62,8 @@ def calibrate(path: Path, choices: Choices) -> tuple[MarketModel, list[Any]]:
         prices,
         volatility=specs,
         dependence=dependence_from_dict({"kind": choices.dependence}),
+        innovations=None if choices.tails is None else GpdTails(choices.tails),
+        season=HourOfWeek() if choices.season else None,
         clock=choices.clock,
         history=choices.history,  # type: ignore[arg-type]
         margins=choices.margins,  # type: ignore[arg-type]
@@ -97,7 +102,11 @@ def _checked(choices: Choices) -> tuple[dict[str, Any], dt.date | None]:
         except ValueError:
             problems.add("--until", choices.until, "must be a date", "write it as 2023-12-31")
     problems.raise_if_any()
-    return {asset: marginal_spec_from_dict({"kind": kind}) for asset, kind in pairs.items()}, until
+    # Innovations that come from the residuals want a quasi-likelihood that holds for any law.
+    from_residuals = choices.tails is not None or choices.dependence == "filtered-historical"
+    law = {"dist": "normal"} if from_residuals else {}
+    specs = {asset: {"kind": kind, **(law if kind != "peg" else {})} for asset, kind in pairs.items()}
+    return {asset: marginal_spec_from_dict(spec) for asset, spec in specs.items()}, until
 
 
 def _until(prices: pd.DataFrame, until: dt.date) -> pd.DataFrame:

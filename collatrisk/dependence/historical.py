@@ -103,8 +103,8 @@ def fit_history(residuals: FloatArray, spec: FilteredHistorical, *, assets: Sequ
 
 def _findings(n_obs: int, names: tuple[str, ...], spread: FloatArray) -> tuple[Finding, ...]:
     text = (
-        f"the model holds {n_obs} rows of standardised residuals: a file of it holds data, so save it only where the "
-        "prices themselves may lie"
+        f"a file of this model holds data, {n_obs} rows of standardised residuals: save it only where the prices "
+        "themselves may lie"
     )
     found = [Finding("holds-data", "warning", "dependence", text)]
     if n_obs < _WANTED:
