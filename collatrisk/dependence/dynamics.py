@@ -87,8 +87,8 @@ class CorrelationDynamics:
 
     @property
     def persistence(self) -> float:
-        """The share of a shock to Q that is left a step later: a + b, plus g times what N has of S (about 1/2)."""
-        return self.a + self.b
+        """The share of a shock to Q that is left a step later: a + b + g / 2 (half of all scores fall), up to 1."""
+        return min(self.a + self.b + 0.5 * self.g, 1.0)
 
     @property
     def next_correlation(self) -> FloatArray:
@@ -126,8 +126,7 @@ class CorrelationDynamics:
         Engle and Sheppard's (2001) approximation: E[Q] moves from the state to S as if E[u u'] were Q itself, and is
         then scaled. ``E[Q_{T+k}] = S + (a + b + g / 2)^(k - 1) (Q_{T+1} - S)``; for EWMA it stays at the state.
         """
-        decay = 1.0 if self.motion == "ewma" else min(self.a + self.b + 0.5 * self.g, 1.0)
-        shares = decay ** np.arange(steps)
+        shares = (1.0 if self.motion == "ewma" else self.persistence) ** np.arange(steps)
         levels = correlation + shares[:, None, None] * (self.state - correlation)
         return scaled_to_correlation(levels)
 

@@ -88,7 +88,7 @@ def _inflation(fit: DependenceFit) -> float:
     motion = fit.dynamics
     if motion is None or motion.motion == "ewma":
         return by_law
-    a, persistence = motion.a + 0.5 * motion.g, min(motion.a + motion.b + 0.5 * motion.g, 0.999)
+    a, persistence = motion.a + 0.5 * motion.g, min(motion.persistence, 0.999)
     return by_law * ((1.0 - motion.b) / (1.0 - persistence)) ** 2 / (1.0 + a * a / (1.0 - persistence**2))
 
 
