@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from collatrisk.kernels.numbering import path_at
 from collatrisk.kernels.random import fill_uniforms, uniform_pair
 from collatrisk.kernels.rows import CHUNK
 from collatrisk.kernels.special import log
@@ -82,12 +83,12 @@ def _add_random(inputs, jump, first, step, uniforms, state):  # type: ignore[no-
     for n in range(uniforms.size):
         for event in range(arrivals(inputs.tails[jump], uniforms[n])):
             slot = jump | ((1 + event * (assets + 1)) << 16)
-            direction, sharing = uniform_pair(inputs.key, first + n, step, slot)
+            direction, sharing = uniform_pair(inputs.key, path_at(first, n), step, slot)
             shared = sharing < inputs.together[jump]
             common = sharing / inputs.together[jump] if shared else 0.0
             for i in range(assets):
                 if inputs.random[jump, i]:
-                    rank, hit = uniform_pair(inputs.key, first + n, step, slot + ((1 + i) << 16))
+                    rank, hit = uniform_pair(inputs.key, path_at(first, n), step, slot + ((1 + i) << 16))
                     law = inputs.law[jump, i]
                     if hit < law[HIT]:
                         state[i, 2 * CHUNK + n] += _amount(law, direction, common if shared else rank)

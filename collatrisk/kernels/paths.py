@@ -18,6 +18,7 @@ from collatrisk.kernels.history import HistoryInputs, draw_rows
 from collatrisk.kernels.jumps import JumpInputs, add_jumps
 from collatrisk.kernels.laws import LawInputs, innovate
 from collatrisk.kernels.motion import motion_work, start_motion
+from collatrisk.kernels.numbering import numbers_at
 from collatrisk.kernels.pegs import PegInputs, keep_distances, log_prices, start_pegs, step_peg, stress_jumped
 from collatrisk.kernels.rows import CHUNK
 from collatrisk.kernels.scores import ScoreInputs, draw_pair
@@ -55,7 +56,8 @@ def simulate_block(inputs, first, prices, step_variance):  # type: ignore[no-unt
     Parameters
     ----------
     inputs : PathInputs.
-    first : int >= 0, index of the first path in the whole plan.
+    first : int >= 0, index of the first path in the whole plan; or the paths' numbers, uint64 (n_pairs, N), a row for
+        every pair of steps, N the number of paths rounded up to whole chunks.
     prices : float64 (n_steps + 1, d, n), overwritten.
     step_variance : float64 (n_steps, d, n), overwritten; (0, d, n): not wanted.
 
@@ -88,29 +90,30 @@ def simulate_block(inputs, first, prices, step_variance):  # type: ignore[no-unt
     for low in range(0, paths, CHUNK):
         high = min(low + CHUNK, paths)
         start_paths(inputs.steps, state, e, h)
-        start_pegs(inputs.pegs, first + low, uniforms, state)
+        start_pegs(inputs.pegs, numbers_at(first, low, 0), uniforms, state)
         start_motion(inputs.scores.motion, q)
         for i in range(assets):
             prices[0, inputs.columns[i], low:high] = inputs.spot[i]
         for step in range(steps):
             half = step % 2
+            numbers = numbers_at(first, low, step // 2)
             if drawn:
-                draw_rows(inputs.history, first + low, step, places, draws, scores[half])
+                draw_rows(inputs.history, numbers, step, places, draws, scores[half])
             elif half == 0:
-                draw_pair(inputs.scores, first + low, step // 2, scores, mixing, q, room, rows)
+                draw_pair(inputs.scores, numbers, step // 2, scores, mixing, q, room, rows)
             for i in range(market):
                 seasons[i] = inputs.steps.season[i, step % inputs.steps.season.shape[1]]
                 innovate(inputs.laws, i, scores[half, i], rows)
                 step_asset(inputs.steps, i, step, seasons[i], scores[half, i], state[i], e[i], h[i], past)
             for j in range(pegs):
-                step_peg(inputs.pegs, inputs.laws, j, first + low, step, seasons, scores[half], work, rows, state)
+                step_peg(inputs.pegs, inputs.laws, j, numbers, step, seasons, scores[half], work, rows, state)
             if wanted:
                 for i in range(assets):
                     out = step_variance[step, inputs.columns[i], low:high]
                     factor = inputs.scores.conditional[i] * (seasons[i] * seasons[i])
                     _write_variances(factor, state[i, :CHUNK], mixing[half, inputs.scores.group[i]], out)
             keep_distances(inputs.pegs, state, kept)
-            add_jumps(inputs.jumps, first + low, step, uniforms, state)
+            add_jumps(inputs.jumps, numbers, step, uniforms, state)
             stress_jumped(inputs.pegs, kept, state)
             for i in range(market):
                 _write_prices(

@@ -15,6 +15,7 @@ import math
 import numpy as np
 from numba import njit
 
+from collatrisk.kernels.numbering import path_at
 from collatrisk.kernels.special import log, sin_cos_turns
 
 MIXING_SLOT = 1 << 16  # draw 1 of asset 0: the common mixing variable of the t copula
@@ -111,23 +112,24 @@ def fill_normals(key, first_path, pair, slot, even, odd):  # type: ignore[no-unt
 
     Parameters
     ----------
-    key, slot : as in `uniform`. first_path : int, the path of element 0. pair : int, half the step.
+    key, slot : as in `uniform`. first_path : int, the path of element 0, or uint64 (n,), all of them.
+    pair : int, half the step.
     even, odd : float64 (n,), overwritten.
     """
-    _fill_unit_pairs(np.uint64(key), np.uint64(first_path), np.uint64(pair), np.uint64(slot), even, odd)
+    _fill_unit_pairs(np.uint64(key), first_path, np.uint64(pair), np.uint64(slot), even, odd)
     _box_muller(even, odd)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def fill_uniform_pairs(key, first_path, step, slot, a, b):  # type: ignore[no-untyped-def]
     """Fill two rows with the two uniforms of each counter; the first is that of `fill_uniforms`."""
-    _fill_unit_pairs(np.uint64(key), np.uint64(first_path), np.uint64(step), np.uint64(slot), a, b)
+    _fill_unit_pairs(np.uint64(key), first_path, np.uint64(step), np.uint64(slot), a, b)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _fill_unit_pairs(key, first, c2, c3, a, b):  # type: ignore[no-untyped-def]
     for i in range(a.size):
-        path = first + np.uint64(i)
+        path = path_at(first, i)
         w0, w1, w2, w3 = philox(path & _MASK32, path >> _32, c2, c3, key)
         a[i] = unit(w0, w1)
         b[i] = unit(w2, w3)
@@ -147,10 +149,9 @@ def _box_muller(a, b):  # type: ignore[no-untyped-def]
 def fill_uniforms(key, first_path, step, slot, out):  # type: ignore[no-untyped-def]
     """Fill a row with `uniform(key, first_path + i, step, slot)`."""
     key = np.uint64(key)
-    first = np.uint64(first_path)
     c2 = np.uint64(step)
     c3 = np.uint64(slot)
     for i in range(out.size):
-        path = first + np.uint64(i)
+        path = path_at(first_path, i)
         w0, w1, _, _ = philox(path & _MASK32, path >> _32, c2, c3, key)
         out[i] = unit(w0, w1)
