@@ -150,6 +150,9 @@ if TYPE_CHECKING:
         black_price as black_price,
         implied_volatility as implied_volatility,
     )
+    from collatrisk.rare import (
+        rare_probability as rare_probability,
+    )
     from collatrisk.report import (
         write_report as write_report,
     )
@@ -420,6 +423,7 @@ _HOME: dict[str, tuple[str, ...]] = {
         "book_margin_calls",
         "run_margin",
     ),
+    "rare": ("rare_probability",),
     "sizing": (
         "compare_mixes",
         "haircut",

@@ -44,7 +44,7 @@ def sources(tmp_path, monkeypatch):
     """A folder of three kernel modules: top imports middle, middle imports bottom, aside imports nothing."""
     for name, text in (
         ("top", "from collatrisk.kernels.middle import x\n"),
-        ("middle", "import numpy\nfrom collatrisk.kernels.bottom import y\n"),
+        ("middle", "import numpy\nfrom collatrisk.kernels import bottom as b\n"),
         ("bottom", "y = 1\n"),
         ("aside", "z = 1\n"),
     ):

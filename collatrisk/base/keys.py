@@ -23,6 +23,7 @@ class Purpose(IntEnum):
     BOOTSTRAP = 5
     AUCTIONS = 6
     PEGS = 7
+    RARE = 8
     WITHIN_STEP = 16
 
 

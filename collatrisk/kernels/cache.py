@@ -13,12 +13,12 @@ do each other no harm.
 
 from __future__ import annotations
 
+import ast
 import atexit
 import functools
 import hashlib
 import logging
 import os
-import re
 import shutil
 import tempfile
 import threading
@@ -28,7 +28,7 @@ from typing import Any
 from numba.core import caching, config, event
 
 _HERE = Path(__file__).resolve().parent
-_IMPORT = re.compile(rb"^from collatrisk\.kernels\.(\w+) import|^import collatrisk\.kernels\.(\w+)", re.MULTILINE)
+_PACKAGE = "collatrisk.kernels"
 _LOGGER = logging.getLogger("collatrisk")
 
 
@@ -48,8 +48,21 @@ def _sources_behind(module: str) -> dict[str, bytes]:
         name = waiting.pop()
         if name not in found:
             found[name] = (_HERE / f"{name}.py").read_bytes()
-            waiting += [(a or b).decode() for a, b in _IMPORT.findall(found[name])]
+            waiting += _imported(ast.parse(found[name]))
     return found
+
+
+def _imported(module: ast.Module) -> list[str]:
+    """Kernel modules that a module imports, in whatever form, at its top or inside its functions."""
+    names: list[str] = []
+    for node in ast.walk(module):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module == _PACKAGE:
+            names += [f"{_PACKAGE}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names.append(str(node.module))
+    return [name.removeprefix(f"{_PACKAGE}.") for name in names if name.startswith(f"{_PACKAGE}.")]
 
 
 @functools.cache

@@ -7,6 +7,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from collatrisk.base.tables import html_table
 from collatrisk.base.validation import Problems
@@ -179,6 +180,21 @@ class PathPlan:
         from collatrisk.kernels.paths import simulate_block
 
         simulate_block(self._kernel_inputs(), first, prices, step_variance)
+
+    def read_numbered(self, numbers: NDArray[np.uint64], prices: FloatArray, step_variance: FloatArray) -> None:
+        """As `read_into`, for paths whose numbers may change on the way; see `collatrisk.simulation.lineage`.
+
+        Parameters
+        ----------
+        numbers : uint64 (n_pairs, n), the number of each path in the steps 2k and 2k + 1.
+        """
+        from collatrisk.kernels.paths import simulate_block
+        from collatrisk.kernels.rows import CHUNK
+
+        n = numbers.shape[1]
+        whole = np.zeros((numbers.shape[0], -(-n // CHUNK) * CHUNK), dtype=np.uint64)
+        whole[:, :n] = numbers
+        simulate_block(self._kernel_inputs(), whole, prices, step_variance)
 
     def blocks(self, size: int = 4096) -> Iterator[PathBlock]:
         """All paths in order, `size` at a time; nothing is kept."""
