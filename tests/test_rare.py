@@ -165,7 +165,7 @@ def test_the_t_score_along_a_direction_has_the_stated_tail(garch):
     count_extremes(*args, tail.thresholds, counts)
     for found, probability in zip(counts.mean(axis=1) / 2, tail.probability, strict=True):
         assert abs(found - probability) < 4.5 * math.sqrt(probability / 2**18)
-    assert path_inputs(garch.model, garch.clock, garch.seed, garch.drift).scores.mixed
+    assert path_inputs(garch.model, garch.clock, garch.seed, garch.drift, garch.n_steps).scores.mixed
 
 
 def test_answers_do_not_depend_on_threads_and_repeat(garch):

@@ -120,7 +120,7 @@ class Importance:
 def find_tails(question: Question) -> Importance | None:
     """The tails that this model and account can fall into; None where its draws are rows of history alone."""
     plan = question.plan
-    inputs = path_inputs(plan.model, plan.clock, plan.seed, plan.drift)
+    inputs = path_inputs(plan.model, plan.clock, plan.seed, plan.drift, plan.n_steps)
     tails = () if inputs.history.columns.shape[1] else _score_tails(question, inputs)
     arrivals = [(jump, one.label) for jump, one in enumerate(plan.model.jumps) if inputs.jumps.tails[jump, 0] > _RAREST]
     tails += tuple(_jump_tail(inputs, jump, label) for jump, label in arrivals)
