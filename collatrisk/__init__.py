@@ -159,6 +159,7 @@ if TYPE_CHECKING:
     from collatrisk.risk import (
         Estimate as Estimate,
         TailSketch as TailSketch,
+        estimate_controlled_mean as estimate_controlled_mean,
         estimate_expected_shortfall as estimate_expected_shortfall,
         estimate_mean as estimate_mean,
         estimate_value_at_risk as estimate_value_at_risk,
@@ -268,6 +269,7 @@ _HOME: dict[str, tuple[str, ...]] = {
     "risk": (
         "Estimate",
         "TailSketch",
+        "estimate_controlled_mean",
         "estimate_expected_shortfall",
         "estimate_mean",
         "estimate_value_at_risk",

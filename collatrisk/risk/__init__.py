@@ -1,5 +1,6 @@
 """Risk: VaR, ES, means and probabilities as pure functions of losses, each with its error."""
 
+from collatrisk.risk.controls import estimate_controlled_mean
 from collatrisk.risk.estimate import Estimate, Kind
 from collatrisk.risk.intervals import (
     BinomialInterval,
@@ -42,6 +43,7 @@ __all__ = [
     "block_estimate",
     "check_levels",
     "clopper_pearson",
+    "estimate_controlled_mean",
     "estimate_expected_shortfall",
     "estimate_mean",
     "estimate_probability",
