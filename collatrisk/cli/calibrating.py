@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from collatrisk.simulation import MarketModel
 
+_SHORT: dict[str, dict[str, Any]] = {"tgarch": {"kind": "garch", "power": 1.0}}  # models that are settings of a kind
 _DEPENDENCE = ("student-t", "gaussian", "independent", "dcc", "ewma", "filtered-historical")
 
 
@@ -79,7 +80,7 @@ def _checked(choices: Choices) -> tuple[dict[str, Any], dt.date | None]:
     from collatrisk.volatility.peg_spec import marginal_spec_from_dict
     from collatrisk.volatility.specs import KINDS
 
-    known = (*KINDS, "peg")
+    known = (*KINDS, *_SHORT, "peg")
     problems = Problems("collatrisk calibrate")
     problems.choice("--volatility", choices.volatility, known)
     problems.choice("--dependence", choices.dependence, _DEPENDENCE)
@@ -105,7 +106,9 @@ def _checked(choices: Choices) -> tuple[dict[str, Any], dt.date | None]:
     # Innovations that come from the residuals want a quasi-likelihood that holds for any law.
     from_residuals = choices.tails is not None or choices.dependence == "filtered-historical"
     law = {"dist": "normal"} if from_residuals else {}
-    specs = {asset: {"kind": kind, **(law if kind != "peg" else {})} for asset, kind in pairs.items()}
+    specs = {
+        asset: {**_SHORT.get(kind, {"kind": kind}), **(law if kind != "peg" else {})} for asset, kind in pairs.items()
+    }
     return {asset: marginal_spec_from_dict(spec) for asset, spec in specs.items()}, until
 
 

@@ -1,8 +1,4 @@
-"""Compiled loops: numpy and numba only, serial, nogil, array in and array out.
+"""Compiled loops: array in, array out, serial, lock released, nothing allocated inside. numpy and numba only.
 
-Every kernel has a slow and obvious twin among the naive modules of the tests.
+Every kernel has a slow and obvious twin in the tests (`tests/naive*.py`). How compiled code is kept: `kernels.cache`.
 """
-
-from collatrisk.kernels import cache
-
-cache.install()

@@ -5,8 +5,6 @@ Serial scalar code on one lane of a tile; values are at sale prices.
 
 from __future__ import annotations
 
-from numba import njit
-
 from collatrisk.kernels.columns import (
     ABSORBED,
     BONUS_PAID,
@@ -25,6 +23,7 @@ from collatrisk.kernels.columns import (
     SYSTEM_RATIO,
     WRITTEN_OFF,
 )
+from collatrisk.kernels.jit import njit
 from collatrisk.kernels.sale import fetched
 
 

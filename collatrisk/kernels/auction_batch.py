@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from collatrisk.kernels.auction_keepers import finish, hand_over, money_of, worth_to
 from collatrisk.kernels.auction_market import resaleable
@@ -25,6 +24,7 @@ from collatrisk.kernels.auction_state import (
     TOLERANCE,
     TRIFLE,
 )
+from collatrisk.kernels.jit import njit
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from collatrisk.kernels.auction_keepers import finish, hand_over, is_sold_out, money_of, worth_to
 from collatrisk.kernels.auction_market import resaleable
@@ -40,6 +39,7 @@ from collatrisk.kernels.auction_state import (
     TOP,
     TRIFLE,
 )
+from collatrisk.kernels.jit import njit
 
 _curve_share = njit(cache=True, nogil=True, error_model="numpy")(curve_share)
 _reset_due = njit(cache=True, nogil=True, error_model="numpy")(reset_due)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from numba import njit
-
 from collatrisk.kernels.auction_start import health_of
 from collatrisk.kernels.auction_state import (
     ACCOUNT,
@@ -41,6 +39,7 @@ from collatrisk.kernels.auction_state import (
     ZERO_AUCTIONS,
     ZERO_BID,
 )
+from collatrisk.kernels.jit import njit
 
 _DAY = 86400.0
 _NOTHING = 1e-9  # of the debt: what less than this raises is a zero bid, what misses by less is no failure

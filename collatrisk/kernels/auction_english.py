@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
 from collatrisk.kernels.auction_keepers import commit, finish, hand_over, money_of, release, worth_to
 from collatrisk.kernels.auction_market import value_fetching
 from collatrisk.kernels.auction_state import (
@@ -30,6 +28,7 @@ from collatrisk.kernels.auction_state import (
     START_S,
     TAB,
 )
+from collatrisk.kernels.jit import njit
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

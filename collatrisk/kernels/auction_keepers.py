@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from numba import njit
-
 from collatrisk.kernels.auction_market import proceeds
 from collatrisk.kernels.auction_state import (
     ACCOUNT,
@@ -33,6 +31,7 @@ from collatrisk.kernels.auction_state import (
     WORTH,
     WRITTEN_OFF,
 )
+from collatrisk.kernels.jit import njit
 from collatrisk.kernels.random import uniform
 
 

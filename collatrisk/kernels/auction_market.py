@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from collatrisk.kernels.auction_state import LINEAR_DEPTH, ROOT_DEPTH
+from collatrisk.kernels.jit import njit
 from collatrisk.kernels.random import normal_pair
 
 DEEP = 3.3  # a bridge falls this many standard deviations below both its ends with probability 3e-10

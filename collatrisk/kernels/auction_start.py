@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
 from collatrisk.kernels.auction_rules import bark_size
 from collatrisk.kernels.auction_state import (
     ACCOUNT,
@@ -50,6 +48,7 @@ from collatrisk.kernels.auction_state import (
     TOP,
     TRIGGERED,
 )
+from collatrisk.kernels.jit import njit
 
 _bark_size = njit(cache=True, nogil=True, error_model="numpy")(bark_size)
 

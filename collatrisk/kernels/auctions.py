@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from collatrisk.kernels.auction_batch import batch_tick
 from collatrisk.kernels.auction_dutch import cheapness, dutch_tick
@@ -48,6 +47,7 @@ from collatrisk.kernels.auction_state import (
     TIED,
     TIED_KEEP,
 )
+from collatrisk.kernels.jit import njit
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
+
+from collatrisk.kernels.jit import njit
 
 # Rules (float64).
 A, FEE, DISCOUNT, GROWTH, MEMORY, BASE, KEEPER = range(7)

@@ -24,8 +24,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from collatrisk.kernels.jit import njit
 from collatrisk.kernels.quasi_likelihood import NORMAL, SKEWED, evaluate
 
 SIZE = 8

@@ -13,8 +13,8 @@ happen in floating point either, so the answer is that of all products, to the l
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from collatrisk.kernels.jit import njit
 from collatrisk.kernels.special import fma
 from collatrisk.kernels.tile import HALF, LANES, ROWS, tile_below
 from collatrisk.kernels.vectors import lowest_bit

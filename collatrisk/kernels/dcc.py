@@ -16,10 +16,10 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from collatrisk.kernels.dcc_pairs import PARTS, dcc_places, pair_slopes
+from collatrisk.kernels.jit import njit
 from collatrisk.kernels.packed import (
     LANES,
     clear,

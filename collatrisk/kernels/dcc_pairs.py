@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from collatrisk.kernels.jit import njit
 from collatrisk.kernels.packed import LANES, clear, copy_runs, row_place, run_at
 from collatrisk.kernels.special import log
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from collatrisk.kernels.jit import njit
 from collatrisk.kernels.random import HISTORY_SLOT, fill_uniform_pairs
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from collatrisk.kernels.jit import njit
 from collatrisk.kernels.numbering import path_at
 from collatrisk.kernels.random import fill_uniforms, uniform_pair
 from collatrisk.kernels.rows import CHUNK

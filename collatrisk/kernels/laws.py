@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from collatrisk.kernels.cubics import interpolate_even, interpolate_octaves
+from collatrisk.kernels.jit import njit
 from collatrisk.kernels.rows import scale_row
 
 LINEAR = 0  # innovation = scale * score

@@ -7,7 +7,6 @@ the lanes and steps where something is due. No lane depends on another, nor on t
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from collatrisk.kernels.absorb import resell
 from collatrisk.kernels.columns import (
@@ -24,6 +23,7 @@ from collatrisk.kernels.columns import (
     SHORTFALL,
     TRIGGER,
 )
+from collatrisk.kernels.jit import njit
 from collatrisk.kernels.lanes import LANES, bridge_minimum, bridge_variance, find_slots, health_factors, value_slots
 from collatrisk.kernels.margin_rules import (
     CALLS,

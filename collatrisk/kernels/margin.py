@@ -12,7 +12,6 @@ Slots: the assets in use, then cash at price 1 in the last slot.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from collatrisk.kernels.columns import (
@@ -28,6 +27,7 @@ from collatrisk.kernels.columns import (
     SHORT,
     SHORTFALL,
 )
+from collatrisk.kernels.jit import njit
 from collatrisk.kernels.lanes import LANES, load_prices, load_spread, load_twice_log
 from collatrisk.kernels.machine import run_account
 from collatrisk.kernels.margin_rules import N_SCRATCH, N_STATES, N_VECTORS, NEVER

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from collatrisk.kernels.absorb import absorb, offset, resell
 from collatrisk.kernels.columns import (
@@ -28,6 +27,7 @@ from collatrisk.kernels.columns import (
     WRITE_OFF_FROM,
     WRITTEN_OFF,
 )
+from collatrisk.kernels.jit import njit
 from collatrisk.kernels.random import uniform
 from collatrisk.kernels.sale import HEALTHY, price_factor, sell
 

@@ -10,9 +10,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from collatrisk.kernels.jit import njit
 from collatrisk.kernels.packed import LANES, copy_runs, correlate_lanes, factorise, row_place, run_at
 
 _RIDGE = 1.0 + 1e-12  # keeps the factor of a correlation that has come to its bound real; far below rounding elsewhere

@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
+from collatrisk.kernels.jit import njit
 from collatrisk.kernels.special import fma
 from collatrisk.kernels.vectors import RUN_LANES, WIDE, subtract_products_wide
 

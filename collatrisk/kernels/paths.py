@@ -11,10 +11,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from collatrisk.kernels.history import HistoryInputs, draw_rows
+from collatrisk.kernels.jit import njit
 from collatrisk.kernels.jumps import JumpInputs, add_jumps
 from collatrisk.kernels.laws import LawInputs, innovate
 from collatrisk.kernels.motion import motion_work, start_motion

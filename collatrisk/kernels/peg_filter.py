@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
+from collatrisk.kernels.jit import njit
 
 CENTER, ACCRUAL, PHI, SIGMA, NU, ENTRY, EXIT, DROP, PHI_STRESSED, SIGMA_STRESSED, SENSITIVITY, DOWN, DEPEG = range(13)
 """Places of the parameters in the vector that the kernels read."""

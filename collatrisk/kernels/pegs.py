@@ -10,9 +10,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from collatrisk.kernels.jit import njit
 from collatrisk.kernels.laws import LawInputs, innovate
 from collatrisk.kernels.peg_filter import (
     ACCRUAL,

@@ -6,8 +6,8 @@ The law of one step is in `docs/perpetuals.md`; the slow twin in `tests/naive_pe
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from collatrisk.kernels.jit import njit
 from collatrisk.kernels.perpetual_closing import (
     ACCOUNTS,
     BY_MARKET,

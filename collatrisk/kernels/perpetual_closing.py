@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from collatrisk.kernels.jit import njit
 from collatrisk.kernels.perpetual_rules import CLOSING_FEE, MOST_FEE, RANKING, imbalance_impact
 
 # Rows of the amounts of a path.

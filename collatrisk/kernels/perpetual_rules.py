@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
+from collatrisk.kernels.jit import njit
 
 # Columns of a market (float64).
 (

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from collatrisk.kernels.bfgs import (
     CONVERGED,
@@ -20,6 +19,7 @@ from collatrisk.kernels.bfgs import (
     omega_of,
     variable_of,
 )
+from collatrisk.kernels.jit import njit
 from collatrisk.kernels.quasi_likelihood import LANES, NORMAL, SKEWED, SUMS, fill_work, work_rows
 
 # A row of results.

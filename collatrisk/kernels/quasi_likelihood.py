@@ -19,8 +19,7 @@ from __future__ import annotations
 
 import math
 
-from numba import njit
-
+from collatrisk.kernels.jit import njit
 from collatrisk.kernels.special import log
 
 LANES = 32

@@ -13,8 +13,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from collatrisk.kernels.jit import njit
 from collatrisk.kernels.numbering import path_at
 from collatrisk.kernels.special import log, sin_cos_turns
 

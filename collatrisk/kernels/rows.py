@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from numba import njit
-
+from collatrisk.kernels.jit import njit
 from collatrisk.kernels.special import fma
 
 CHUNK = 512  # paths at a time: their state stays in the first-level cache, or near it

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from collatrisk.kernels.columns import (
     BARRIER,
@@ -41,6 +40,7 @@ from collatrisk.kernels.columns import (
     TRIGGER,
     WORSE,
 )
+from collatrisk.kernels.jit import njit
 
 HEALTHY = 1.0 - 1e-12  # a health factor of 1, rounding apart: where rounds end, and where a top-up to 1 left it
 NOBODY = -1

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from collatrisk.kernels.cubics import interpolate_even
+from collatrisk.kernels.jit import njit
 from collatrisk.kernels.motion import MotionInputs, move_scores
 from collatrisk.kernels.random import MIXING_SLOT, fill_normals
 from collatrisk.kernels.rows import add_four_rows, add_row, multiply_row, scale_row

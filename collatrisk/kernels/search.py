@@ -7,9 +7,9 @@ after the other until one lands in the tail: rejection sampling, exact whatever 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from collatrisk.kernels.cubics import interpolate_even
+from collatrisk.kernels.jit import njit
 from collatrisk.kernels.random import MIXING_SLOT, fill_normals, fill_uniforms
 from collatrisk.kernels.rows import CHUNK, add_row, multiply_row
 

@@ -7,7 +7,6 @@ there.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from collatrisk.kernels.columns import (
     GROWTH,
@@ -21,6 +20,7 @@ from collatrisk.kernels.columns import (
     WRITE_OFF_FROM,
     WRITTEN_OFF,
 )
+from collatrisk.kernels.jit import njit
 from collatrisk.kernels.margin_rules import COUNTED_VALUES, KEPT, N_SCRATCH, SOLD, VALUES
 from collatrisk.kernels.sale import sell
 

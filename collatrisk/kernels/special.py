@@ -11,8 +11,10 @@ distributable). Errors are stated in units in the last place (ulp) and tested ag
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
+
+from collatrisk.kernels.jit import njit
 
 _LN2_HI = 6.93147180369123816490e-01
 _LN2_LO = 1.90821492927058770002e-10

@@ -12,9 +12,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from collatrisk.kernels.jit import njit
 from collatrisk.kernels.rows import CHUNK, add_four_rows, add_row
 from collatrisk.kernels.special import exp, fma, log
 

@@ -8,8 +8,8 @@ below its own writes nothing.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from collatrisk.kernels.jit import njit
 from collatrisk.kernels.tile import HALF, LANES, ROWS, tile_below
 from collatrisk.kernels.vectors import lowest_bit
 

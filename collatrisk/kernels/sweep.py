@@ -15,9 +15,9 @@ only scale the thresholds, health factors scale too, so one pass serves them all
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from collatrisk.kernels.columns import BRIDGE, GROWTH, N_ALL_AMOUNTS, N_EVENTS, SHORT
+from collatrisk.kernels.jit import njit
 from collatrisk.kernels.lanes import LANES, load_prices, load_spread, load_twice_log
 from collatrisk.kernels.machine import run_account
 from collatrisk.kernels.margin_rules import N_SCRATCH, N_STATES, N_VECTORS

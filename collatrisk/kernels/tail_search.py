@@ -7,8 +7,8 @@ found by counting, which has no branch to mispredict. What the sample guesses de
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from collatrisk.kernels.jit import njit
 from collatrisk.kernels.tails import (
     CHUNK,
     compress_above_plain,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from collatrisk.kernels.jit import njit
 from collatrisk.kernels.vectors import EIGHT, WIDE, compress_eight
 
 CHUNK = 1024

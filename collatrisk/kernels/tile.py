@@ -8,9 +8,9 @@ fused multiply-adds in the order of the columns: the bits do not depend on how p
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from collatrisk.kernels.jit import njit
 from collatrisk.kernels.rows import add_row
 from collatrisk.kernels.vectors import TILE_LANES, TILE_ROWS, WIDE, tile_below_wide
 

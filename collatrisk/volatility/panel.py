@@ -179,6 +179,12 @@ def _float64(values: Any, spec: Garch) -> Array:
     return checked_returns(values, spec)[1]
 
 
+def fit_values(values: Array, spec: Garch, presample: Presample, starts: int = 5) -> Array:
+    """The kernel's result row of one series: `kernels.quasi_fit` names its places."""
+    result: Array = _fit_range([values], kernel_options(spec, presample, starts))[0]
+    return result
+
+
 def _fit_range(series: list[Array], options: tuple[Any, ...]) -> Array:
     """The results of some series; what a worker runs."""
     from collatrisk.kernels import bfgs, quasi_fit as kernel

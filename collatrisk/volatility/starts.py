@@ -1,7 +1,9 @@
 """Where the search for an optimum begins.
 
 GARCH and GJR models of power 2 with a zero or constant mean begin at arch's estimates from four starts (SLSQP with
-differenced gradients, right to three or four digits). All others begin at the best points of a grid of their family.
+differenced gradients, right to three or four digits); where the compiled quasi-likelihood knows the model and its five
+starts agree, at their common optimum instead, which spares nearly all of the time. All others begin at the best points
+of a grid of their family.
 """
 
 from __future__ import annotations
@@ -27,8 +29,21 @@ def starting_points(likelihood: Likelihood) -> list[Array]:
     """Parameter vectors (k,), most of them near an optimum."""
     spec = likelihood.spec
     if isinstance(spec, Garch) and spec.power == 2.0 and spec.mean != "ar1" and spec.dist != "ged":
-        return _arch_optima(likelihood, spec)
+        return _agreed_optimum(likelihood, spec) or _arch_optima(likelihood, spec)
     return _grid_points(likelihood)
+
+
+def _agreed_optimum(likelihood: Likelihood, spec: Garch) -> list[Array]:
+    """The optimum at which all starts of the compiled fit ended, if there is one."""
+    from collatrisk.kernels import quasi_fit as kernel
+    from collatrisk.volatility.panel import fit_values, is_fast, params_frame
+
+    if not is_fast(spec):
+        return []
+    result = fit_values(np.array(likelihood.returns), spec, likelihood.presample)
+    if result[kernel.STATUS] != 0 or result[kernel.OTHER] > 0:
+        return []
+    return [params_frame(spec, result[None, :], [0])[list(likelihood.names)].to_numpy()[0]]
 
 
 def _grid_points(likelihood: Likelihood) -> list[Array]:
