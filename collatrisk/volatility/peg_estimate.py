@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import expit, logit
 
-from collatrisk.kernels.peg_filter import peg_filter, peg_smoother
 from collatrisk.volatility.peg_spec import MAX_PHI, PEG_PARAMETERS
 
 FloatArray = NDArray[np.float64]
@@ -108,6 +107,8 @@ class PegData:
 
     def filter(self, params: Mapping[str, float]) -> Filtered:
         """Run the filter and the smoother."""
+        from collatrisk.kernels.peg_filter import peg_filter, peg_smoother  # numba is slow to import
+
         predicted, stressed, entered, left = (np.empty(self.basis.size) for _ in range(4))
         contributions, smoothed, arrivals = (np.empty(self.basis.size) for _ in range(3))
         theta = kernel_vector(params, self.depeg)
@@ -161,6 +162,8 @@ class _Cost:
         self._work = tuple(np.empty(data.basis.size) for _ in range(5))
 
     def __call__(self, x: FloatArray) -> float:
+        from collatrisk.kernels.peg_filter import peg_filter  # numba is slow to import
+
         params = self._base | {name: from_coordinate(name, float(c)) for name, c in zip(self._free, x, strict=True)}
         data = self._data
         theta = kernel_vector(params, data.depeg)
