@@ -203,7 +203,7 @@ def test_the_unit_of_the_returns_does_not_matter(sp500, spec, scale):
             assert scaled.std_errors[kind][name] == pytest.approx(errors[name] * unit, rel=1e-6, nan_ok=True), name
     assert scaled.loglikelihood == pytest.approx(base.loglikelihood - y.size * math.log(scale), abs=1e-6)
     assert scaled.next_variance == pytest.approx(base.next_variance * scale**2, rel=1e-6)
-    np.testing.assert_allclose(scaled.std_resid, base.std_resid, rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(scaled.std_resid, base.std_resid, rtol=1e-6, atol=1e-8)
 
 
 def test_the_mirror_image_has_the_mirrored_parameters(sp500):
