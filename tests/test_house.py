@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -46,3 +47,18 @@ def test_the_command_line_help_loads_nothing_heavy() -> None:
         "with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):\n    main()"
     )
     assert modules_after(code).isdisjoint({*HEAVY, "pandas"})
+
+
+def test_public_names_are_the_same_for_people_and_for_type_checkers():
+    import ast
+
+    import collatrisk
+    from collatrisk.public import HOME
+
+    tree = ast.parse(Path(collatrisk.__file__).read_text())
+    block = next(node for node in tree.body if isinstance(node, ast.If))
+    shown = {alias.name: node.module for node in block.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    loaded = {name: f"collatrisk.{module}" for module, names in HOME.items() for name in names}
+    assert sorted(shown) == sorted([*loaded, *collatrisk._ROOMS])
+    for name, module in loaded.items():
+        assert shown[name].startswith(module), name
