@@ -250,3 +250,11 @@ def test_results_depend_on_neither_workers_nor_blocks_and_travel() -> None:
 def test_bad_input_is_refused_with_all_its_problems(action, message) -> None:
     with pytest.raises(InputError, match=message):
         action()
+
+
+def test_a_band_that_is_bought_back_has_no_crumb_of_stablecoins_left() -> None:
+    """Where the price comes back above all bands, health counts the room above the highest one, as at the start."""
+    terms = BandTerms(20.0, 0.0, 0.09, 1e-6)
+    loan = BandPosition(10.0, 23136.35884428714, 4)
+    out = cr.run_bands(one_path(3000.0, 2846.3080431483, 2765.6809137785363, 2946.072908363916), loan, terms)
+    assert out[0].to_frame()["stablecoins"].iloc[0] == 0.0

@@ -15,6 +15,7 @@ from collatrisk.kernels.jit import njit
 # Rules (float64).
 A, FEE, DISCOUNT, GROWTH, MEMORY, BASE, KEEPER = range(7)
 N_RULES = 7
+_CRUMB = 1e-14  # of the curve's offset: what rounding leaves of a side that is used up
 # Rows of the amounts of a path.
 SOFT_LOSS, LOSS_SHARE, FEES, LOWEST, LIQUIDATED, DAYS, LIQUIDATOR, SHORTFALL, DEBT, COLLATERAL, STABLE = range(11)
 N_AMOUNTS = 11
@@ -56,13 +57,13 @@ def trade_band(x, y, a, fee, oracle, up, price):  # type: ignore[no-untyped-def]
     if at < low and y > 0.0:
         # Arbitrage buys collateral: stablecoins come in.
         rest = math.sqrt(invariant / low) - g
-        new_y = max(rest, 0.0)
+        new_y = rest if rest > _CRUMB * g else 0.0
         paid = invariant / (g + new_y) - f - x
         gross = paid / (1.0 - fee)
         return x + gross, new_y, gross - paid
     if at > high and x > 0.0:
         rest = math.sqrt(invariant * high) - f
-        new_x = max(rest, 0.0)
+        new_x = rest if rest > _CRUMB * f else 0.0
         paid = invariant / (f + new_x) - g - y
         gross = paid / (1.0 - fee)
         return new_x, y + gross, (gross - paid) * price
