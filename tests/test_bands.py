@@ -113,7 +113,7 @@ def test_conversions_against_the_twin(case) -> None:
         back = sum(band.slowly(oracle, True) for band in held)
         assert found["loss_share"] == pytest.approx(1 - back / 10.0, abs=1e-9)
         down = sum(band.slowly(oracle, False) for band in held)
-        above = max(oracle - held[0].up, 0.0) * 10.0 if slow["stablecoins"] == 0.0 else 0.0
+        above = max(oracle - held[0].up, 0.0) * slow["collateral"] if slow["stablecoins"] == 0.0 else 0.0
         health = (down * (1 - 1e-6) + above) / slow["debt"] - 1
         assert out.states["position 0"].health[0, -1] == pytest.approx(health, abs=1e-9)
 
