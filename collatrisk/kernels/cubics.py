@@ -6,6 +6,38 @@ import numpy as np
 
 from collatrisk.kernels.jit import njit
 from collatrisk.kernels.special import fma
+from collatrisk.kernels.vector_cubics import cubics_wide
+from collatrisk.kernels.vectors import WIDE
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def evaluate_plain(cubics, rows, x):  # type: ignore[no-untyped-def]
+    """The cubic of each row at its local variable, in place. Unsigned indices spare the test for negative ones.
+
+    Parameters
+    ----------
+    cubics : (n_rows, 4), coefficients from the constant up. rows : whole numbers (n,). x : (n,), as `cubics` float64
+        or float32.
+    """
+    for n in range(x.size):
+        row = np.uint64(rows[n])
+        t = x[n]
+        c2 = fma(t, cubics[row, np.uint64(3)], cubics[row, np.uint64(2)])
+        x[n] = fma(t, fma(t, c2, cubics[row, np.uint64(1)]), cubics[row, np.uint64(0)])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def evaluate_wide(cubics, rows, x):  # type: ignore[no-untyped-def]
+    """`evaluate_plain`, 64 bytes of `x` at a time."""
+    lanes = 64 // x.itemsize
+    whole = x.size // lanes * lanes
+    for n in range(0, whole, lanes):
+        cubics_wide(cubics, rows, n, x)
+    if whole < x.size:
+        evaluate_plain(cubics, rows[whole:], x[whole:])
+
+
+evaluate = evaluate_wide if WIDE else evaluate_plain
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -22,7 +54,7 @@ def interpolate_even(cubics, scale, x, rows):  # type: ignore[no-untyped-def]
         row = min(np.floor(s), np.float64(segments - 1))
         rows[n] = np.int64(row) + (segments if x[n] < 0.0 else 0)
         x[n] = s - row
-    _evaluate(cubics, rows, x)
+    evaluate(cubics, rows, x)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -41,14 +73,4 @@ def interpolate_octaves(cubics, power, x, rows):  # type: ignore[no-untyped-def]
         row = min((np.float64(s).view(np.int64) >> shift) - first, segments - 1)
         rows[n] = row + (segments if x[n] < 0.0 else 0)
         x[n] = s - np.int64((row + first) << shift).view(np.float64)
-    _evaluate(cubics, rows, x)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _evaluate(cubics, rows, x):  # type: ignore[no-untyped-def]
-    """The cubic of each row at its local variable, in place. Unsigned indices spare the test for negative ones."""
-    for n in range(x.size):
-        row = np.uint64(rows[n])
-        t = x[n]
-        c2 = fma(t, cubics[row, np.uint64(3)], cubics[row, np.uint64(2)])
-        x[n] = fma(t, fma(t, c2, cubics[row, np.uint64(1)]), cubics[row, np.uint64(0)])
+    evaluate(cubics, rows, x)

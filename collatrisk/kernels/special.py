@@ -30,8 +30,12 @@ _MANTISSA = np.int64(0x000FFFFFFFFFFFFF)
 
 @intrinsic
 def fma(typing_context, a, b, c):  # type: ignore[no-untyped-def]
-    """a b + c with a single rounding, for float64: one instruction where the processor has it (else the C library)."""
-    signature = types.float64(types.float64, types.float64, types.float64)
+    """a b + c with a single rounding: one instruction where the processor has it (else the C library).
+
+    In float32 if all three are float32, in float64 otherwise: a kernel that reads float32 into float64 promotes.
+    """
+    number = types.float32 if a == b == c == types.float32 else types.float64
+    signature = number(number, number, number)
 
     def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
         return builder.fma(*arguments)
