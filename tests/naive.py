@@ -69,6 +69,7 @@ class NaiveMargin:
     def run(self, prices, variance, correlation, bridge_uniform, cure_uniform):
         """prices (n_steps + 1, d), variance (n_steps, d) or None, uniforms as functions of step and of call number."""
         path = np.column_stack([prices, np.ones(len(prices))])
+        self.amounts["collateral_loss"] = float(self.held @ path[0]) - float(self.held @ path[-1])
         self.step(0, path[0], self.health(path[0]), self.health(path[0]), cure_uniform)
         for t in range(1, len(path)):
             debt = float(self.owed @ path[t - 1])

@@ -16,6 +16,7 @@ from collatrisk.collateral import Account, Loan, Mix, Terms
 from collatrisk.margining import EVENTS, METRICS, TAIL_METRICS, run_margin
 from collatrisk.risk import expected_shortfall, value_at_risk
 from collatrisk.simulation import HistoricalWindows, MarketModel, PathPlan
+from collatrisk.sizing import haircut
 
 MODEL = MarketModel.constant({"ETH": 1.2, "BTC": 0.9}, {("ETH", "BTC"): 0.7}, spot={"ETH": 2000.0, "BTC": 40000.0})
 PLAN = PathPlan(MODEL, n_paths=5_000, horizon_days=10, seed=7)
@@ -89,6 +90,45 @@ def test_streamed_numbers_are_those_of_the_columns(streamed, kept):
                 expected = sign * expected_shortfall(losses, level)
                 assert view.expected_shortfall(metric, level).value == pytest.approx(expected, rel=1e-12)
                 assert columns.value_at_risk(metric, level).value == view.value_at_risk(metric, level).value
+
+
+def test_collateral_losses_are_those_of_the_prices_read_alone(streamed, kept):
+    """The loss of what was put in, called and sold or not: VaR and ES are the bits of the same losses taken by hand."""
+    prices = PLAN.read(0, PLAN.n_paths).prices
+    ether, bitcoin = 0.6e6 / 2000.0, 0.4e6 / 40000.0
+    by_hand = 1e6 - (ether * prices[-1, 0] + bitcoin * prices[-1, 1])
+    losses = kept["mixed"].values("collateral_loss")
+    np.testing.assert_allclose(losses, by_hand, rtol=1e-12, atol=1e-9)
+    assert losses.min() < -1e5
+    assert kept["mixed"].values("top_up").max() > 0
+    for level in (0.95, 0.975, 0.99, 0.995):
+        var = streamed["mixed"].value_at_risk("collateral_loss", level)
+        assert var.value == value_at_risk(losses, level)
+        assert streamed["mixed"].expected_shortfall("collateral_loss", level).value == expected_shortfall(losses, level)
+        cut = haircut(PLAN, LOANS[0].mix, level=level, mpor_days=10)
+        assert cut.value == pytest.approx(var.value / 1e6, rel=1e-12)
+        assert cut.ci() == pytest.approx([bound / 1e6 for bound in var.ci()], rel=1e-12)
+    np.testing.assert_allclose(kept.book.values("collateral_loss"), losses + kept[1].values("collateral_loss"))
+    mean = streamed["mixed"].mean("collateral_loss")
+    assert mean.value == pytest.approx(losses.mean(), rel=1e-9)
+    assert mean.ci()[0] < 0
+
+
+def test_probabilities_and_tails_come_from_one_reading():
+    reads = []
+
+    class Counted(FakePaths):
+        def read(self, first, last):
+            reads.append((first, last))
+            return super().read(first, last)
+
+    prices = np.exp(np.random.default_rng(5).normal(0.0, 0.1, (4_096, 3, 1)).cumsum(axis=1))
+    source = Counted(("X",), np.concatenate([np.ones((4_096, 1, 1)), prices], axis=1))
+    out = run_margin(source, Account({"X": 1.0, "USD": 2.0}, {"USD": 2.0}), replace(TERMS, liquidation_threshold=0.8))
+    out.probability("margin_called"), out.value_at_risk("collateral_loss"), out.expected_shortfall("collateral_loss")
+    assert sum(last - first for first, last in reads) == source.n_paths
+    losses = 1.0 - source.prices[:, -1, 0]
+    assert out.value_at_risk("collateral_loss").value == pytest.approx(value_at_risk(losses, 0.99), rel=1e-12)
 
 
 def test_the_book_adds_up(kept):

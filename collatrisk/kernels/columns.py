@@ -56,14 +56,15 @@ N_BY_SLOT = 5
     OUTSTANDING,
     REMAINING,
     MIN_HEALTH,
+    COLLATERAL_LOSS,
     WRITTEN_OFF,
     REDISTRIBUTED,
     ABSORBED,
     PROCEEDS,
     LOSS,
-) = range(16)
-N_AMOUNTS = 11
-N_ALL_AMOUNTS = 16
+) = range(17)
+N_AMOUNTS = 12
+N_ALL_AMOUNTS = 17
 
 # First steps of a path (int64, -1: never).
 CALLED, CURED, LIQUIDATED, EXHAUSTED, SHORT = range(5)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from collatrisk.kernels.columns import (
     BRIDGE,
     CALL,
+    COLLATERAL_LOSS,
     GROWTH,
     INTEREST,
     MIN_HEALTH,
@@ -114,6 +115,7 @@ def _find_eventful(  # type: ignore[no-untyped-def]
     twice_log = np.zeros((n_steps + 1, TILE))
     work = np.ones(N_WORK)
     shares = np.empty((n_slots, TILE))
+    at_start = np.empty(TILE)
     scratch = np.empty((3, n_slots))
     cash = n_slots - 1
     slots = np.empty((2, 3, n_slots), np.int64)
@@ -130,15 +132,20 @@ def _find_eventful(  # type: ignore[no-untyped-def]
             )  # fmt: skip
             level = max(rules[a, CALL], 1.0) * NEAR
             n_eventful[a] = note_eventful(work, level, first, width, eventful[a], n_eventful[a])
-            end = prices[n_steps]
-            value_assets(
-                end, first, first + width, held[a, cash], book[7], book[1][0], book[4], work[VALUE : VALUE + TILE]
-            )
-            _write_quiet(first, width, n_steps, work, amounts[a], events[a])
+            at_end = work[VALUE : VALUE + TILE]
+            _value(prices[0], first, first + width, held[a, cash], book[7], book[1][0], book[4], at_start)
+            _value(prices[n_steps], first, first + width, held[a, cash], book[7], book[1][0], book[4], at_end)
+            _write_quiet(first, width, n_steps, at_start, work, amounts[a], events[a])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _write_quiet(first, width, n_steps, work, amounts, events):  # type: ignore[no-untyped-def]
+def _value(prices, first, last, cash, factors, assets, n, out):  # type: ignore[no-untyped-def]
+    """`value_assets`, compiled once for both ends of a path."""
+    value_assets(prices, first, last, cash, factors, assets, n, out)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _write_quiet(first, width, n_steps, at_start, work, amounts, events):  # type: ignore[no-untyped-def]
     """The outcome of each path of a tile if nothing happens on it."""
     for k in range(width):
         row = amounts[first + k]
@@ -149,6 +156,7 @@ def _write_quiet(first, width, n_steps, work, amounts, events):  # type: ignore[
         row[REMAINING] = value
         row[INTEREST] = work[INTEREST_OF_TILE + k]
         row[MIN_HEALTH] = work[LOWEST_HEALTH + k]
+        row[COLLATERAL_LOSS] = at_start[k] - value
         events[first + k] = NEVER
         if row[SHORTFALL] > 0.0:
             events[first + k, SHORT] = n_steps
@@ -159,7 +167,10 @@ def _run_eventful(  # type: ignore[no-untyped-def]
     prices, variance, columns, correlation, first_path, n_steps, held, owed, thresholds, impacts, by_slot, rules,
     switches, bridge_key, cure_key, eventful, n_eventful, amounts, events,
 ):  # fmt: skip
-    """The state machine on the paths of each account that the first pass found."""
+    """The state machine on the paths of each account that the first pass found.
+
+    What the collateral as put in has lost is the first pass's answer on every path.
+    """
     n_slots = columns.size + 1
     bridged = variance.shape[0] > 0
     tile = np.ones((n_steps + 1, n_slots, LANES))
@@ -197,5 +208,6 @@ def _run_eventful(  # type: ignore[no-untyped-def]
                 of_lanes, on_lanes,
             )  # fmt: skip
             for k in range(width):
+                of_lanes[k, COLLATERAL_LOSS] = amounts[a, lanes[k], COLLATERAL_LOSS]
                 amounts[a, lanes[k]] = of_lanes[k, :n_amounts]
                 events[a, lanes[k]] = on_lanes[k]

@@ -37,7 +37,10 @@ def sum_block(amounts, events, micro, largest_root, sums, squares, counts):  # t
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def gather_tails(amounts, metrics, tails, sizes):  # type: ignore[no-untyped-def]
-    """Append what can be in a bad tail: amounts above zero, and every value of the last metric with its sign turned.
+    """Append what can be in a bad tail: amounts above zero, and every value of the last two metrics.
+
+    Amounts are never below zero, so that zeros need not be kept. The last metric but one is a loss of either sign, the
+    last is bad where it is low: its sign is turned.
 
     Parameters
     ----------
@@ -46,10 +49,12 @@ def gather_tails(amounts, metrics, tails, sizes):  # type: ignore[no-untyped-def
     """
     last = metrics.size - 1
     for p in range(amounts.shape[0]):
-        for i in range(last):
+        for i in range(last - 1):
             value = amounts[p, metrics[i]]
             if value > 0.0:
                 tails[i, sizes[i]] = value
                 sizes[i] += 1
+        tails[last - 1, sizes[last - 1]] = amounts[p, metrics[last - 1]]
+        sizes[last - 1] += 1
         tails[last, sizes[last]] = -amounts[p, metrics[last]]
         sizes[last] += 1

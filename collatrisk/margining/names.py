@@ -17,8 +17,10 @@ METRICS = (
     "outstanding_debt",
     "remaining_collateral",
     "min_health_factor",
+    "collateral_loss",
 )
-"""Quantities of a path: currency, but for the health factor."""
+"""Quantities of a path: currency, but for the health factor. None is below zero but `collateral_loss`, which is what
+the collateral as put in is worth less at the end than at the start, whatever was called, topped up or sold."""
 
 MIN_HEALTH = METRICS.index("min_health_factor")
 
@@ -44,6 +46,7 @@ TAIL_METRICS = (
     "lender_fee",
     "slippage_cost",
     "top_up",
+    "collateral_loss",
     "min_health_factor",
 )
 """Quantities whose bad tails are held: large amounts, low health factors."""
@@ -55,5 +58,5 @@ def metrics_of(settles: bool) -> tuple[str, ...]:
 
 
 def tail_metrics_of(settles: bool) -> tuple[str, ...]:
-    """The quantities whose bad tails a run holds, health factors last."""
-    return (*TAIL_METRICS[:-1], "absorbed_loss", TAIL_METRICS[-1]) if settles else TAIL_METRICS
+    """The quantities whose bad tails a run holds: amounts never below zero, then collateral losses, health factors."""
+    return (*TAIL_METRICS[:-2], "absorbed_loss", *TAIL_METRICS[-2:]) if settles else TAIL_METRICS

@@ -68,6 +68,8 @@ def run_margin(
     The health factor decides: called below `margin_call`, liquidated strictly below 1. With ``mark="bridge"`` and a
     source that knows its step variances, its lowest value within each step is sampled from a Brownian bridge of its
     logarithm. One uniform a path and step serves all accounts, so they dip together, which is cautious for a book.
+    What the collateral as put in has lost by the end is a quantity too: VaR and ES of ``"collateral_loss"`` come from
+    the same reading of the paths as the probabilities (over the relative fall, `haircut` has them at any horizon).
     A sale answers the mark of its step: a sale that is due does not trigger another in the same step. A top-up cancels
     a sale that is still due. A forced sale, of an uncured call above a health factor of 1, has the end price.
     """

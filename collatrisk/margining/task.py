@@ -32,7 +32,8 @@ class BlockResult:
     n_paths : how many paths.
     counts : int64 (n_rows, n_events, n_steps + 1), paths by step of the first occurrence.
     sums, squares : float64 (n_micro_blocks, n_rows, n_metrics), sums over each micro-block.
-    tails : by row and tail metric, what can be in a bad tail: amounts above zero, all health factors with sign turned.
+    tails : by row and tail metric, what can be in a bad tail: amounts above zero, all collateral losses, all health
+        factors with sign turned.
     amounts : float64 (n_rows, n_paths, n_metrics), events : int32 (n_rows, n_paths, n_events); None unless kept.
     bridged : whether the source gave step variances.
     """

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 _SUMMARY_LEVEL = 0.99
 _MEANS = ("debt_repaid", "collateral_seized", "liquidator_bonus", "shortfall", "min_health_factor")
-_TAILS = ("debt_repaid", "shortfall", "min_health_factor")
+_TAILS = ("debt_repaid", "shortfall", "collateral_loss", "min_health_factor")
+_ANY_SIGN = ("collateral_loss", "min_health_factor")  # an interval below zero is no mistake; health factors are turned
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -113,9 +114,10 @@ class AccountOutcomes:
         problems.raise_if_any()
         if metric == "min_health_factor" and self._owes_nothing:
             return Estimate.exact(math.inf, "no debt on any path", self.n_paths)
+        floor = -math.inf if metric == "collateral_loss" else 0.0
         if self.overlap > 1:
-            return estimate_mean(self.values(metric), overlap=self.overlap, seed=self.seed, floor=0.0)
-        return self.data.moments[self.row][self.data.metrics.index(metric)].estimate(floor=0.0)
+            return estimate_mean(self.values(metric), overlap=self.overlap, seed=self.seed, floor=floor)
+        return self.data.moments[self.row][self.data.metrics.index(metric)].estimate(floor=floor)
 
     def term_structure(self, event: str, level: float = 0.95) -> pd.DataFrame:
         """The probability of an event by each step.
@@ -208,14 +210,14 @@ class AccountOutcomes:
         losses = -self.values(metric) if lower else self.values(metric)
         if measure == "value_at_risk":
             return estimate_value_at_risk(losses, level, overlap=self.overlap, seed=self.seed)
-        floor = -math.inf if lower else 0.0
+        floor = -math.inf if metric in _ANY_SIGN else 0.0
         return estimate_expected_shortfall(losses, level, overlap=self.overlap, seed=self.seed, floor=floor)
 
     def _sketched(self, measure: str, metric: str, level: float) -> Estimate:
         sketch = self.data.tails[self.row][self.data.tail_metrics.index(metric)]
         if measure == "value_at_risk":
             return sketch.estimate_value_at_risk(level)
-        floor = -math.inf if metric == "min_health_factor" else 0.0
+        floor = -math.inf if metric in _ANY_SIGN else 0.0
         return sketch.estimate_expected_shortfall(level, floor=floor)
 
     @property
