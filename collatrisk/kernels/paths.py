@@ -13,49 +13,55 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from collatrisk.kernels.extras import ExtraInputs, start_extras, step_asset
 from collatrisk.kernels.history import HistoryInputs, draw_rows
 from collatrisk.kernels.jit import njit
 from collatrisk.kernels.jumps import JumpInputs, add_jumps
 from collatrisk.kernels.laws import LawInputs, innovate
-from collatrisk.kernels.motion import motion_work, start_motion
-from collatrisk.kernels.numbering import numbers_at
+from collatrisk.kernels.motion import MotionInputs, motion_work, start_motion
+from collatrisk.kernels.numbering import Numbers, numbers_at
 from collatrisk.kernels.pegs import PegInputs, keep_distances, log_prices, start_pegs, step_peg, stress_jumped
 from collatrisk.kernels.rows import CHUNK
 from collatrisk.kernels.scores import ScoreInputs, draw_pair
 from collatrisk.kernels.special import exp
-from collatrisk.kernels.steps import StepInputs, start_paths, step_asset
+from collatrisk.kernels.steps import StepInputs, start_paths, step_plain
+
+FloatArray = NDArray[np.float64]
 
 
 class PathInputs(NamedTuple):
-    """What the kernel needs to know, a part a stage; built by `collatrisk.simulation.path_inputs.path_inputs`.
+    """What the kernel needs to know, a part a stage; built by `collatrisk.simulation.path_inputs`.
 
-    Inside, pegs come last, each after what it depends on: row i of every part belongs to the asset `columns[i]`.
+    Inside, pegs come last, each after what it depends on: row i of every part belongs to the asset `columns[i]`. The
+    parts after `steps` may all be None: then assets have GARCH(1,1) or constant variances and the copula's scores, and
+    that is all that is compiled.
 
     Attributes
     ----------
     spot : (d,) prices at step 0. columns : int64 (d,), where the asset of each row is written.
-    scores : the copula. laws : the innovations. steps : the recursions. jumps : what arrives on top.
+    scores : the copula. laws : the innovations. steps : the recursions.
+    extras : seasons, leaning means, other recursions. motion : how the correlation moves.
     history : rows of innovations in the place of scores and laws, where it has any.
-    pegs : the assets that hold a level.
+    jumps : what arrives on top. pegs : the assets that hold a level.
     """
 
-    spot: NDArray[np.float64]
+    spot: FloatArray
     columns: NDArray[np.int64]
     scores: ScoreInputs
     laws: LawInputs
     steps: StepInputs
-    jumps: JumpInputs
-    history: HistoryInputs
-    pegs: PegInputs
+    extras: ExtraInputs | None
+    motion: MotionInputs | None
+    history: HistoryInputs | None
+    jumps: JumpInputs | None
+    pegs: PegInputs | None
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def simulate_block(inputs, first, prices, step_variance):  # type: ignore[no-untyped-def]
+def simulate_block(inputs: PathInputs, first: Numbers, prices: FloatArray, step_variance: FloatArray) -> None:
     """Simulate paths `first`, `first` + 1, ... into a block.
 
     Parameters
     ----------
-    inputs : PathInputs.
     first : int >= 0, index of the first path in the whole plan; or the paths' numbers, uint64 (n_pairs, N), a row for
         every pair of steps, N the number of paths rounded up to whole chunks.
     prices : float64 (n_steps + 1, d, n), overwritten.
@@ -67,62 +73,90 @@ def simulate_block(inputs, first, prices, step_variance):  # type: ignore[no-unt
     the score that the copula gives it, or its place in a row of history; pegs move by their own rule. Steps 2k and
     2k + 1 share the two normals of one counter, so a longer horizon extends a shorter.
     """
+    _simulate(*inputs, first, prices, step_variance)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _simulate(  # type: ignore[no-untyped-def]
+    spot, columns, copula, laws, recursions, extras, motion, history, jumps, pegs, first, prices, step_variance
+):
+    """The parts as arguments of their own: numba leaves out what hangs on one that is None."""
     steps, assets, paths = prices.shape[0] - 1, prices.shape[1], prices.shape[2]
     wanted = step_variance.shape[0] > 0
-    pegs = inputs.pegs.slots.size
-    market = assets - pegs
-    drawn = inputs.history.columns.shape[1] > 0
-    places = np.empty(CHUNK, dtype=np.int64)
-    draws = np.empty((2, CHUNK))
-    lags = inputs.steps.residuals.shape[1]
+    market = assets
     scores = np.empty((2, assets, CHUNK))
-    mixing = np.ones((2, inputs.scores.mixing_scale.size, CHUNK))
-    q, room = motion_work(inputs.scores.motion, assets, CHUNK)
-    uniforms = np.empty(CHUNK)
-    rows = np.empty(CHUNK, dtype=np.int64)
+    mixing = np.ones((2, copula.mixing_scale.size, CHUNK))
     state = np.empty((assets, 4 * CHUNK))
-    e = np.empty((assets, lags, CHUNK))
-    h = np.empty((assets, lags, CHUNK))
     seasons = np.ones(assets)  # of the step; pegs have none
-    work = np.empty((4, CHUNK))
-    kept = np.empty((pegs, CHUNK))
-    past = np.empty((inputs.steps.base.shape[0], min(steps, inputs.steps.weights.shape[1]), CHUNK))
+    rows = np.empty(CHUNK, dtype=np.int64)
+    uniforms = np.empty(CHUNK)
+    q = room = None
+    if extras is not None:
+        lags = recursions.residuals.shape[1]
+        e = np.empty((assets, lags, CHUNK))
+        h = np.empty((assets, lags, CHUNK))
+        past = np.empty((extras.base.shape[0], min(steps, extras.weights.shape[1]), CHUNK))
+    if motion is not None:
+        q, room = motion_work(motion, assets, CHUNK)
+    if history is not None:
+        places = np.empty(CHUNK, dtype=np.int64)
+        draws = np.empty((2, CHUNK))
+    if pegs is not None:
+        market = assets - pegs.slots.size
+        work = np.empty((4, CHUNK))
+        kept = np.empty((pegs.slots.size, CHUNK))
     for low in range(0, paths, CHUNK):
         high = min(low + CHUNK, paths)
-        start_paths(inputs.steps, state, e, h)
-        start_pegs(inputs.pegs, numbers_at(first, low, 0), uniforms, state)
-        start_motion(inputs.scores.motion, q)
+        start_paths(recursions, state)
+        if extras is not None:
+            start_extras(extras, recursions, state, e, h)
+        if motion is not None:
+            start_motion(motion, q)
+        if pegs is not None:
+            start_pegs(pegs, numbers_at(first, low, 0), uniforms, state)
         for i in range(assets):
-            prices[0, inputs.columns[i], low:high] = inputs.spot[i]
+            _fill(spot[i], prices[0, columns[i], low:high])
         for step in range(steps):
             half = step % 2
             numbers = numbers_at(first, low, step // 2)
-            if drawn:
-                draw_rows(inputs.history, numbers, step, places, draws, scores[half])
+            if history is not None and history.columns.shape[1] > 0:
+                draw_rows(history, numbers, step, places, draws, scores[half])
             elif half == 0:
-                draw_pair(inputs.scores, numbers, step // 2, scores, mixing, q, room, rows)
+                draw_pair(copula, motion, numbers, step // 2, scores, mixing, q, room, rows)
             for i in range(market):
-                seasons[i] = inputs.steps.season[i, step % inputs.steps.season.shape[1]]
-                innovate(inputs.laws, i, scores[half, i], rows)
-                step_asset(inputs.steps, i, step, seasons[i], scores[half, i], state[i], e[i], h[i], past)
-            for j in range(pegs):
-                step_peg(inputs.pegs, inputs.laws, j, numbers, step, seasons, scores[half], work, rows, state)
+                innovate(laws, i, scores[half, i], rows)
+                if extras is None:
+                    step_plain(recursions, i, 1.0, scores[half, i], state[i])
+                else:
+                    seasons[i] = extras.season[i, step % extras.season.shape[1]]
+                    step_asset(
+                        extras, recursions, i, step, seasons[i], scores[half, i], state[i], e[i], h[i], past
+                    )
+            if pegs is not None:
+                for j in range(assets - market):
+                    step_peg(pegs, laws, j, numbers, step, seasons, scores[half], work, rows, state)
             if wanted:
                 for i in range(assets):
-                    out = step_variance[step, inputs.columns[i], low:high]
-                    factor = inputs.scores.conditional[i] * (seasons[i] * seasons[i])
-                    _write_variances(factor, state[i, :CHUNK], mixing[half, inputs.scores.group[i]], out)
-            keep_distances(inputs.pegs, state, kept)
-            add_jumps(inputs.jumps, numbers, step, uniforms, state)
-            stress_jumped(inputs.pegs, kept, state)
+                    out = step_variance[step, columns[i], low:high]
+                    factor = copula.conditional[i] * (seasons[i] * seasons[i])
+                    _write_variances(factor, state[i, :CHUNK], mixing[half, copula.group[i]], out)
+            if jumps is not None:
+                keep_distances(pegs, state, kept)
+                add_jumps(jumps, numbers, step, uniforms, state)
+                stress_jumped(pegs, kept, state)
             for i in range(market):
-                _write_prices(
-                    inputs.spot[i], state[i, 2 * CHUNK : 3 * CHUNK], prices[step + 1, inputs.columns[i], low:high]
-                )
-            for j in range(pegs):
-                log_prices(inputs.pegs, j, step, state, kept)
-                i = market + j
-                _write_prices(inputs.spot[i], kept[j], prices[step + 1, inputs.columns[i], low:high])
+                _write_prices(spot[i], state[i, 2 * CHUNK : 3 * CHUNK], prices[step + 1, columns[i], low:high])
+            if pegs is not None:
+                for j in range(assets - market):
+                    log_prices(pegs, j, step, state, kept)
+                    i = market + j
+                    _write_prices(spot[i], kept[j], prices[step + 1, columns[i], low:high])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _fill(value, out):  # type: ignore[no-untyped-def]
+    for n in range(out.size):
+        out[n] = value
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

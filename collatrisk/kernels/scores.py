@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from collatrisk.kernels.cubics import interpolate_even
 from collatrisk.kernels.jit import njit
-from collatrisk.kernels.motion import MotionInputs, move_scores
+from collatrisk.kernels.motion import move_scores
 from collatrisk.kernels.random import MIXING_SLOT, fill_normals
 from collatrisk.kernels.rows import add_four_rows, add_row, multiply_row, scale_row
 
@@ -20,12 +20,12 @@ class ScoreInputs(NamedTuple):
     Attributes
     ----------
     key : uint64 Philox key.
-    lower : (d, d) lower Cholesky factor of the scores' correlation. correlated : False if it is the identity.
+    lower : (d, d) lower Cholesky factor of the scores' correlation. correlated : False if it is the identity. Where
+        correlation moves neither matters.
     mixed : True for a t copula. group : int64 (d,), the group of each asset; one group but for a grouped t copula.
     mixing : (rows, 4) cubic segments of sqrt(nu / chi2) in the normal score g, one table a group after the other:
         `mixing_rows` int64 (groups + 1,) where each begins, `mixing_scale` (groups,) segments to a unit.
     conditional : (d,) (nu - 2) / nu, so that h * conditional * nu / chi2 has mean h.
-    motion : how the correlation moves, if it does; `lower` then does not matter.
     """
 
     key: np.uint64
@@ -37,22 +37,21 @@ class ScoreInputs(NamedTuple):
     mixing_rows: NDArray[np.int64]
     mixing_scale: NDArray[np.float64]
     conditional: NDArray[np.float64]
-    motion: MotionInputs
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def draw_pair(inputs, first, pair, scores, mixing, q, work, rows):  # type: ignore[no-untyped-def]
+def draw_pair(inputs, motion, first, pair, scores, mixing, q, work, rows):  # type: ignore[no-untyped-def]
     """Correlated scores (2, d, n) and mixing variables (2, groups, n) of the steps 2 `pair` and 2 `pair` + 1.
 
-    `q` and `work` are those of `collatrisk.kernels.motion.motion_work`.
+    `motion` may be None; `q` and `work` are those of `collatrisk.kernels.motion.motion_work`.
     """
     assets = scores.shape[1]
     for i in range(assets):
         fill_normals(inputs.key, first, pair, i, scores[0, i], scores[1, i])
     if inputs.mixed:
         _draw_mixing(inputs, first, pair, mixing, rows)
-    if inputs.motion.moving:
-        move_scores(inputs.motion, inputs.group, scores, mixing, q, work)
+    if motion is not None and motion.moving:
+        move_scores(motion, inputs.group, scores, mixing, q, work)
         return
     for half in range(2):
         if inputs.correlated:

@@ -1,9 +1,6 @@
 """One step of one asset: its variance, its residual and its log price.
 
-GARCH(1,1) and constant volatility have loops of their own. The other recursions keep their lags in rings of rows (e and
-h below), each in the scale in which it is linear: residuals and variances for GARCH; signed |e|^power and h^(power/2)
-for a power recursion; z and ln h for a logarithmic one. A recursion on squared residuals of all steps so far (FIGARCH,
-RiskMetrics 2006) reads what the history adds to each step from a table and keeps only the simulated residuals.
+GARCH(1,1) and constant volatility are here; whatever else there is, is in `collatrisk.kernels.extras`.
 """
 
 from __future__ import annotations
@@ -15,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collatrisk.kernels.jit import njit
-from collatrisk.kernels.rows import CHUNK, add_four_rows, add_row
-from collatrisk.kernels.special import exp, fma, log
+from collatrisk.kernels.rows import CHUNK
+from collatrisk.kernels.special import fma
 
 CONSTANT = 0  # h never moves
 GARCH = 1  # h <- omega + (alpha + gamma 1{e < 0}) e^2 + beta h
@@ -24,123 +21,63 @@ POWER = 2  # the same in s = h^(power/2) and |e|^power
 LOG = 3  # ln h <- omega + alpha |z| + gamma z + beta ln h
 MEMORY = 4  # s <- base of the step + sum of weights times |e|^power of the simulated steps
 
-_TINIEST = 1e-300  # whose logarithm exists
-# ln h of LOG stays within an sd of 1e-130 and of 100 a step: with t innovations nothing else bounds it.
-_LOWEST_LOG, _HIGHEST_LOG = -600.0, 9.21
-
 
 class StepInputs(NamedTuple):
     """The recursions and where they start; built by `collatrisk.simulation.step_inputs.step_inputs`.
 
-    d assets, K lags (at least 1; fewer are padded with zeros), M assets of kind MEMORY.
+    d assets, K lags (at least 1; fewer are padded with zeros).
 
     Attributes
     ----------
     mean : (d,). variance_drift : the log drift is season * mean + variance_drift * season^2 * h.
-    season : (d, P) the factor of the standard deviation at step t is season[t mod P]; one 1 where there is none.
-    inherited : (d,) what the log return (over its season) takes over from the one before it; last_return : (d,) that
-        of step 0.
-    kind : int64 (d,) CONSTANT, GARCH, POWER, LOG or MEMORY. lags : int64 (d,) how many of the K an asset has.
-    omega : (d,). alpha, gamma, beta : (d, K), nearest lag first. power : (d,).
+    kind : int64 (d,) CONSTANT, GARCH, POWER, LOG or MEMORY.
+    omega : (d,). alpha, gamma, beta : (d, K), nearest lag first.
     residuals, variances : (d, K), the start in the scale of the recursion, oldest first.
-    slot : int64 (d,) row of `base` and `weights` for MEMORY, -1 for the others.
-    base : (M, n_steps) what is known of s at each step. weights : (M, L) of the residuals, nearest first.
     """
 
     mean: NDArray[np.float64]
     variance_drift: float
-    season: NDArray[np.float64]
-    inherited: NDArray[np.float64]
-    last_return: NDArray[np.float64]
     kind: NDArray[np.int64]
-    lags: NDArray[np.int64]
     omega: NDArray[np.float64]
     alpha: NDArray[np.float64]
     gamma: NDArray[np.float64]
     beta: NDArray[np.float64]
-    power: NDArray[np.float64]
     residuals: NDArray[np.float64]
     variances: NDArray[np.float64]
-    slot: NDArray[np.int64]
-    base: NDArray[np.float64]
-    weights: NDArray[np.float64]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def start_paths(inputs, state, e, h):  # type: ignore[no-untyped-def]
-    """The filtered state on every path: last variances and residuals, log price over spot 0, last log return."""
-    lags = inputs.residuals.shape[1]
+def start_paths(inputs, state):  # type: ignore[no-untyped-def]
+    """The filtered state on every path: last variances and residuals, log price over spot 0."""
+    last = inputs.residuals.shape[1] - 1
     for i in range(state.shape[0]):
-        state[i, :CHUNK] = inputs.variances[i, lags - 1]
-        state[i, CHUNK : 2 * CHUNK] = inputs.residuals[i, lags - 1]
-        state[i, 2 * CHUNK : 3 * CHUNK] = 0.0
-        state[i, 3 * CHUNK :] = inputs.last_return[i]
-        for k in range(lags):
-            e[i, k, :] = inputs.residuals[i, k]
-            h[i, k, :] = inputs.variances[i, k]
+        row, variance, residual = state[i], inputs.variances[i, last], inputs.residuals[i, last]
+        for n in range(CHUNK):
+            row[n] = variance
+            row[CHUNK + n] = residual
+            row[2 * CHUNK + n] = 0.0
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
-def step_asset(inputs, i, step, season, innovations, state, e, h, past):  # type: ignore[no-untyped-def]
-    """One step of one asset: variance, residual, log price. The recursion knows nothing of the season.
+def step_plain(inputs, i, season, innovations, state):  # type: ignore[no-untyped-def]
+    """One step of an asset of kind CONSTANT, or GARCH with one lag. The recursion knows nothing of the season.
 
     Parameters
     ----------
-    state : (4 CHUNK,) h, e, log price over spot and last log return, one after the other.
-    e, h : (K, CHUNK) rings of the asset. past : (M, R, CHUNK) rings of the simulated |e|^power of kind MEMORY.
+    state : (3 CHUNK or more,) h, e and log price over spot, one after the other.
     """
-    mean, variance_drift, kind = season * inputs.mean[i], inputs.variance_drift * (season * season), inputs.kind[i]
-    if inputs.inherited[i] != 0.0:
-        _inherit(season * inputs.inherited[i], state)
-    if kind == CONSTANT:
+    mean, variance_drift = season * inputs.mean[i], inputs.variance_drift * (season * season)
+    if inputs.kind[i] == CONSTANT:
         _step_constant(mean, variance_drift, season, innovations, state)
-    elif kind == GARCH and inputs.lags[i] == 1:
+    else:
         alpha, gamma, beta = inputs.alpha[i, 0], inputs.gamma[i, 0], inputs.beta[i, 0]
         _step_one_lag(inputs.omega[i], alpha, gamma, beta, mean, variance_drift, season, innovations, state)
-    elif kind == GARCH:
-        alpha, gamma, beta = inputs.alpha[i], inputs.gamma[i], inputs.beta[i]
-        _step_lags(alpha, gamma, beta, inputs.omega[i], mean, variance_drift, season, step, innovations, state, e, h)
-    else:
-        if kind == POWER:
-            alpha, gamma, beta = inputs.alpha[i], inputs.gamma[i], inputs.beta[i]
-            _step_power(alpha, gamma, beta, inputs.omega[i], inputs.power[i], step, innovations, state, e, h)
-        elif kind == LOG:
-            alpha, gamma, beta = inputs.alpha[i], inputs.gamma[i], inputs.beta[i]
-            _step_log(alpha, gamma, beta, inputs.omega[i], step, innovations, state, e, h)
-        else:
-            row = inputs.slot[i]
-            _step_memory(inputs.base[row], inputs.weights[row], inputs.power[i], step, innovations, state, past[row])
-        _move_price(mean, variance_drift, season, state)
-    if inputs.inherited[i] != 0.0:
-        _note_return(1.0 / season, state)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _inherit(share, state):  # type: ignore[no-untyped-def]
-    """The log price takes over a share of the last log return, in whose place stays minus the log price before it."""
-    for n in range(CHUNK):
-        before = state[2 * CHUNK + n]
-        state[2 * CHUNK + n] = fma(share, state[3 * CHUNK + n], before)
-        state[3 * CHUNK + n] = -before
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _note_return(per_season, state):  # type: ignore[no-untyped-def]
-    for n in range(CHUNK):
-        state[3 * CHUNK + n] = per_season * (state[3 * CHUNK + n] + state[2 * CHUNK + n])
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _move_price(mean, variance_drift, season, state):  # type: ignore[no-untyped-def]
-    for n in range(CHUNK):
-        state[2 * CHUNK + n] += fma(season, state[CHUNK + n], fma(variance_drift, state[n], mean))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _step_one_lag(omega, alpha, gamma, beta, mean, variance_drift, season, innovations, state):  # type: ignore[no-untyped-def]
-    """One step with one lag: `state` holds h, e and the log price, `CHUNK` of each one after the other.
+    """h <- omega + (alpha + gamma 1{e < 0}) e^2 + beta h, e <- sqrt(h) z, log price += mean + variance_drift h + season e.
 
-    h <- omega + (alpha + gamma 1{e < 0}) e^2 + beta h, e <- sqrt(h) z, log price += mean + variance_drift h + season e.
     In one array at fixed distances they need no test that they do not overlap, so that one loop can do all of it.
     """
     fallen = alpha + gamma
@@ -160,113 +97,3 @@ def _step_constant(mean, variance_drift, season, innovations, state):  # type: i
     drift = fma(variance_drift, state[0], mean)
     for n in range(CHUNK):
         state[2 * CHUNK + n] += fma(deviation, innovations[n], drift)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _step_lags(alpha, gamma, beta, omega, mean, variance_drift, season, step, innovations, state, e, h):  # type: ignore[no-untyped-def]
-    """One step with several lags; e and h (K, CHUNK) are rings whose slot `step` mod K holds the oldest lag."""
-    lags = h.shape[0]
-    slot = step % lags
-    oldest = lags - 1
-    for n in range(CHUNK):
-        last = e[slot, n]
-        weight = alpha[oldest] + gamma[oldest] if last < 0.0 else alpha[oldest]
-        h[slot, n] = fma(weight, last * last, fma(beta[oldest], h[slot, n], omega))
-    for k in range(oldest - 1, -1, -1):
-        lagged = (step - 1 - k) % lags
-        for n in range(CHUNK):
-            last = e[lagged, n]
-            weight = alpha[k] + gamma[k] if last < 0.0 else alpha[k]
-            h[slot, n] += fma(weight, last * last, beta[k] * h[lagged, n])
-    for n in range(CHUNK):
-        e[slot, n] = math.sqrt(h[slot, n]) * innovations[n]
-        state[n] = h[slot, n]
-        state[2 * CHUNK + n] += fma(season, e[slot, n], fma(variance_drift, h[slot, n], mean))
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _step_power(alpha, gamma, beta, omega, power, step, innovations, state, e, h):  # type: ignore[no-untyped-def]
-    """One step in s = h^(power/2): ring e holds |e|^power with the sign of e, ring h holds s."""
-    lags = h.shape[0]
-    slot = step % lags
-    oldest = lags - 1
-    for n in range(CHUNK):
-        last = e[slot, n]
-        weight = alpha[oldest] + gamma[oldest] if last < 0.0 else alpha[oldest]
-        h[slot, n] = fma(weight, abs(last), fma(beta[oldest], h[slot, n], omega))
-    for k in range(oldest - 1, -1, -1):
-        lagged = (step - 1 - k) % lags
-        for n in range(CHUNK):
-            last = e[lagged, n]
-            weight = alpha[k] + gamma[k] if last < 0.0 else alpha[k]
-            h[slot, n] += fma(weight, abs(last), beta[k] * h[lagged, n])
-    if power == 1.0:
-        for n in range(CHUNK):
-            s = h[slot, n]
-            state[n] = s * s
-            state[CHUNK + n] = e[slot, n] = s * innovations[n]
-        return
-    up, down = 2.0 / power, 0.5 * power
-    for n in range(CHUNK):
-        z = innovations[n]
-        s = h[slot, n]
-        variance = exp(up * log(max(s, _TINIEST)))
-        state[n] = variance
-        state[CHUNK + n] = math.sqrt(variance) * z
-        size = s * exp(down * log(max(z * z, _TINIEST)))
-        e[slot, n] = -size if z < 0.0 else size
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _step_log(alpha, gamma, beta, omega, step, innovations, state, e, h):  # type: ignore[no-untyped-def]
-    """One step in ln h: ring e holds z, ring h holds ln h."""
-    lags = h.shape[0]
-    slot = step % lags
-    oldest = lags - 1
-    for n in range(CHUNK):
-        last = e[slot, n]
-        h[slot, n] = fma(alpha[oldest], abs(last), fma(gamma[oldest], last, fma(beta[oldest], h[slot, n], omega)))
-    for k in range(oldest - 1, -1, -1):
-        lagged = (step - 1 - k) % lags
-        for n in range(CHUNK):
-            last = e[lagged, n]
-            h[slot, n] += fma(alpha[k], abs(last), fma(gamma[k], last, beta[k] * h[lagged, n]))
-    for n in range(CHUNK):
-        bounded = min(max(h[slot, n], _LOWEST_LOG), _HIGHEST_LOG)
-        variance = exp(bounded)
-        h[slot, n] = bounded
-        e[slot, n] = innovations[n]
-        state[n] = variance
-        state[CHUNK + n] = math.sqrt(variance) * innovations[n]
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _step_memory(base, weights, power, step, innovations, state, past):  # type: ignore[no-untyped-def]
-    """One step with a sum over all simulated steps; ring `past` (R, CHUNK) holds |e|^power, R >= the weights in use."""
-    depth = past.shape[0]
-    total = state[:CHUNK]
-    total[:] = base[step]
-    lag = 1
-    reach = min(step, weights.size)
-    while lag + 3 <= reach:
-        rows = past[(step - lag) % depth], past[(step - lag - 1) % depth]
-        more = past[(step - lag - 2) % depth], past[(step - lag - 3) % depth]
-        add_four_rows(weights[lag - 1 : lag + 3], rows[0], rows[1], more[0], more[1], total)
-        lag += 4
-    while lag <= reach:
-        add_row(weights[lag - 1], past[(step - lag) % depth], total)
-        lag += 1
-    newest = past[step % depth]
-    if power == 2.0:
-        for n in range(CHUNK):
-            residual = math.sqrt(total[n]) * innovations[n]
-            state[CHUNK + n] = residual
-            newest[n] = residual * residual
-        return
-    up, down = 2.0 / power, 0.5 * power
-    for n in range(CHUNK):
-        z, s = innovations[n], total[n]
-        variance = exp(up * log(max(s, _TINIEST)))
-        newest[n] = s * exp(down * log(max(z * z, _TINIEST)))
-        state[n] = variance
-        state[CHUNK + n] = math.sqrt(variance) * z

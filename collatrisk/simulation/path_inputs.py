@@ -14,7 +14,7 @@ from collatrisk.simulation.law_inputs import law_inputs
 from collatrisk.simulation.model import MarketModel
 from collatrisk.simulation.peg_inputs import peg_inputs, stepping_order
 from collatrisk.simulation.peg_marginal import PegMarginal
-from collatrisk.simulation.score_inputs import score_inputs
+from collatrisk.simulation.score_inputs import motion_inputs, score_inputs
 from collatrisk.simulation.step_inputs import Drift, step_inputs
 from collatrisk.volatility.tail_law import HistoricalLaw
 
@@ -42,13 +42,42 @@ def path_inputs(model: MarketModel, clock: Clock, seed: int, drift: Drift, n_ste
         # What is drawn are innovations already, a peg's noise too: no law stands between.
         plain = [replace(one, innovations=one.innovations or HistoricalLaw(0.5)) for one in plain]
     dependence = model.dependence if assets == model.assets else model.dependence.select(assets)
+    steps, extras = step_inputs(plain, model.clock, clock, drift, n_steps)
     return PathInputs(
         spot=np.array(model.spot[order]),
         columns=np.array(order, dtype=np.int64),
         scores=score_inputs(dependence, seed),
         laws=law_inputs(plain, dependence.nus),
-        steps=step_inputs(plain, model.clock, clock, drift, n_steps),
+        steps=steps,
+        extras=extras,
+        motion=motion_inputs(dependence),
+        history=history_inputs(dependence, seed),
         jumps=jump_inputs(model.jumps, assets, pegs, clock.step_years, seed, drift),
         pegs=peg_inputs(marginals, dependence, seed),
-        history=history_inputs(dependence, seed),
     )
+
+
+def without_unused(inputs: PathInputs) -> PathInputs:
+    """The same paths from fewer parts: none of the optional ones, if the model uses none of them.
+
+    The kernel then holds no code for what is None: it compiles in a fraction of the time and runs faster. It is all or
+    nothing, so that there are two kernels and not one for every combination.
+    """
+    from collatrisk.kernels.steps import CONSTANT, GARCH
+
+    extras, steps = inputs.extras, inputs.steps
+    assert extras is not None
+    assert inputs.motion is not None
+    assert inputs.history is not None
+    assert inputs.jumps is not None
+    assert inputs.pegs is not None
+    used = (
+        inputs.motion.moving
+        or inputs.history.columns.size
+        or inputs.jumps.size.size
+        or inputs.pegs.slots.size
+        or np.any(extras.inherited != 0.0)
+        or np.any(extras.season != 1.0)
+        or np.any((steps.kind != CONSTANT) & ((steps.kind != GARCH) | (extras.lags > 1)))
+    )
+    return inputs if used else inputs._replace(extras=None, motion=None, history=None, jumps=None, pegs=None)

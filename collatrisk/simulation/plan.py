@@ -13,7 +13,7 @@ from collatrisk.base.tables import html_table
 from collatrisk.base.validation import Problems
 from collatrisk.market.clock import Clock
 from collatrisk.simulation.model import MarketModel
-from collatrisk.simulation.path_inputs import path_inputs
+from collatrisk.simulation.path_inputs import path_inputs, without_unused
 from collatrisk.simulation.peg_inputs import step_correlation
 from collatrisk.simulation.peg_marginal import PegMarginal
 from collatrisk.simulation.reading import check_range, describe_paths, path_ranges, step_times
@@ -218,7 +218,7 @@ class PathPlan:
         """The tables and arrays of the kernel, built at the first read. Two threads may build them twice: harmless."""
         if self._inputs is None:
             inputs = path_inputs(self.model, self._clock, self.seed, self.drift, self.n_steps)
-            object.__setattr__(self, "_inputs", inputs)
+            object.__setattr__(self, "_inputs", without_unused(inputs))
         assert self._inputs is not None
         return self._inputs
 

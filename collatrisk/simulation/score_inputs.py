@@ -1,10 +1,11 @@
-"""The copula as arrays of the path kernel."""
+"""The copula, and how its correlation moves, as arrays of the path kernel."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from collatrisk.base.keys import Purpose, stream_key
 from collatrisk.dependence.correlation import correlation_factor
@@ -15,13 +16,15 @@ if TYPE_CHECKING:
     from collatrisk.kernels.motion import MotionInputs
     from collatrisk.kernels.scores import ScoreInputs
 
+FloatArray = NDArray[np.float64]
+
 
 def score_inputs(dependence: DependenceFit, seed: int) -> ScoreInputs:
     """What `collatrisk.kernels.scores` reads."""
     from collatrisk.kernels.scores import ScoreInputs
 
     correlation = dependence.correlation
-    nus = np.array([np.inf if nu is None else nu for nu in dependence.nus])
+    nus = _degrees(dependence)
     distinct, group = np.unique(nus, return_inverse=True)
     mixed = bool(np.isfinite(distinct).any())
     tables = [mixing_table(float(nu)) for nu in distinct] if mixed else []
@@ -36,19 +39,15 @@ def score_inputs(dependence: DependenceFit, seed: int) -> ScoreInputs:
         mixing_rows=np.cumsum([0, *map(len, cubics)]).astype(np.int64),
         mixing_scale=np.array([float(2**table.power) for table in tables] or [0.0]),
         conditional=_unit_variance(nus),
-        motion=_motion_inputs(dependence, np.sqrt(_unit_variance(nus))),
     )
 
 
-def _unit_variance(nus: np.ndarray[tuple[int], np.dtype[np.float64]]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """(nu - 2) / nu, 1 for normal scores: one over the variance of a score."""
-    return np.where(np.isfinite(nus), 1.0 - 2.0 / nus, 1.0)
-
-
-def _motion_inputs(dependence: DependenceFit, unit: np.ndarray[tuple[int], np.dtype[np.float64]]) -> MotionInputs:
+def motion_inputs(dependence: DependenceFit) -> MotionInputs:
+    """What `collatrisk.kernels.motion` reads."""
     from collatrisk.kernels.motion import MotionInputs
 
     motion = dependence.dynamics
+    unit = np.sqrt(_unit_variance(_degrees(dependence)))
     if motion is None:
         return MotionInputs(False, 0.0, 0.0, 0.0, False, np.empty(0), np.empty(0), unit)
     lower = np.tril_indices(len(unit))
@@ -62,3 +61,13 @@ def _motion_inputs(dependence: DependenceFit, unit: np.ndarray[tuple[int], np.dt
         state=np.ascontiguousarray(motion.state[lower]),
         unit=unit,
     )
+
+
+def _degrees(dependence: DependenceFit) -> FloatArray:
+    """Degrees of freedom of the copula by asset, inf where there are none."""
+    return np.array([np.inf if nu is None else nu for nu in dependence.nus])
+
+
+def _unit_variance(nus: FloatArray) -> FloatArray:
+    """(nu - 2) / nu, 1 for normal scores: one over the variance of a score."""
+    return np.where(np.isfinite(nus), 1.0 - 2.0 / nus, 1.0)

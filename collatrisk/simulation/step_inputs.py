@@ -21,6 +21,7 @@ from collatrisk.volatility.recursions import (
 from collatrisk.volatility.recursions.egarch import CENTRE
 
 if TYPE_CHECKING:
+    from collatrisk.kernels.extras import ExtraInputs
     from collatrisk.kernels.steps import StepInputs
 
 FloatArray = NDArray[np.float64]
@@ -30,8 +31,10 @@ DRIFTS: tuple[Drift, ...] = ("martingale", "zero_log", "fitted")
 _LETTERS = ("alpha", "gamma", "beta")
 
 
-def step_inputs(marginals: Sequence[Marginal], fitted: Clock, clock: Clock, drift: Drift, n_steps: int) -> StepInputs:
-    """What `collatrisk.kernels.steps` reads: coefficients and filtered state, padded with zeros to the longest lag.
+def step_inputs(
+    marginals: Sequence[Marginal], fitted: Clock, clock: Clock, drift: Drift, n_steps: int
+) -> tuple[StepInputs, ExtraInputs]:
+    """What `collatrisk.kernels.steps` and `extras` read: coefficients and filtered state, padded to the longest lag.
 
     An AR(1) mean: with drift ``"fitted"`` it is as it was fitted; with ``"zero_log"`` what a log return inherits is
     counted from the mean of the fit, which is moved to 0; a ``"martingale"`` inherits nothing.
@@ -41,6 +44,7 @@ def step_inputs(marginals: Sequence[Marginal], fitted: Clock, clock: Clock, drif
     fitted, clock : of the model and of the simulated steps, which are finer only where every variance is constant.
     n_steps : the longest horizon that will be simulated.
     """
+    from collatrisk.kernels.extras import ExtraInputs
     from collatrisk.kernels.steps import CONSTANT, StepInputs
 
     refinement = clock.steps_per_day / fitted.steps_per_day
@@ -74,21 +78,24 @@ def step_inputs(marginals: Sequence[Marginal], fitted: Clock, clock: Clock, drif
             omega[i] /= refinement
             arrays["variances"][i] = omega[i]
     reach = max((weight.size for weight in weights), default=0)
-    return StepInputs(
+    steps = StepInputs(
         mean=np.array([marginal.mu / refinement if drift == "fitted" else 0.0 for marginal in marginals]),
         variance_drift=-0.5 if drift == "martingale" else 0.0,
+        kind=kind,
+        omega=omega,
+        **arrays,
+    )
+    extras = ExtraInputs(
         season=_seasons(marginals, clock),
         inherited=np.array([0.0 if drift == "martingale" else marginal.ar for marginal in marginals]),
         last_return=np.array([_last_return(marginal, drift) for marginal in marginals]),
-        kind=kind,
         lags=lags,
-        omega=omega,
         power=power,
         slot=slot,
         base=np.array(bases).reshape(len(bases), n_steps),
         weights=np.array([np.pad(weight, (0, reach - weight.size)) for weight in weights]).reshape(len(weights), reach),
-        **arrays,
     )
+    return steps, extras
 
 
 def _seasons(marginals: Sequence[Marginal], clock: Clock) -> NDArray[np.float64]:
