@@ -21,7 +21,7 @@ from collatrisk.kernels.paths import _write_prices, _write_variances
 from collatrisk.kernels.random import MIXING_SLOT, fill_normals
 from collatrisk.kernels.rows import CHUNK, multiply_row
 from collatrisk.kernels.scores import correlate
-from collatrisk.kernels.steps import start_paths, step_asset
+from collatrisk.kernels.steps import start_paths, step_plain
 
 FloatArray = NDArray[np.float64]
 
@@ -33,11 +33,9 @@ def paths_from(inputs, normals, prices, variance):  # type: ignore[no-untyped-de
     scores, mixing = np.empty((d, CHUNK)), np.ones(CHUNK)
     rows = np.empty(CHUNK, dtype=np.int64)
     state = np.empty((d, 4 * CHUNK))
-    e, h = np.empty((d, 1, CHUNK)), np.empty((d, 1, CHUNK))
-    past = np.empty((0, 0, CHUNK))
     for low in range(0, n, CHUNK):
         high = low + CHUNK
-        start_paths(inputs.steps, state, e, h)
+        start_paths(inputs.steps, state)
         for i in range(d):
             prices[0, i, low:high] = inputs.spot[i]
         for step in range(steps):
@@ -51,7 +49,7 @@ def paths_from(inputs, normals, prices, variance):  # type: ignore[no-untyped-de
                 if inputs.scores.mixed:
                     multiply_row(mixing, scores[i])
                 innovate(inputs.laws, i, scores[i], rows)
-                step_asset(inputs.steps, i, step, 1.0, scores[i], state[i], e[i], h[i], past)
+                step_plain(inputs.steps, i, 1.0, scores[i], state[i])
                 _write_variances(inputs.scores.conditional[i], state[i, :CHUNK], mixing, variance[step, i, low:high])
                 _write_prices(inputs.spot[i], state[i, 2 * CHUNK : 3 * CHUNK], prices[step + 1, i, low:high])
 

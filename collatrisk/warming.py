@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
@@ -49,12 +50,13 @@ def _steps() -> dict[str, Step]:
     from collatrisk.margining import book_margin_calls, run_margin
     from collatrisk.pricing import black_greeks, black_price, implied_volatility
     from collatrisk.risk import var_and_es
-    from collatrisk.simulation import MarketModel, PathPlan
+    from collatrisk.simulation import Jump, MarketModel, PathPlan
     from collatrisk.sizing import compare_mixes, haircut, liquidation_threshold, max_ltv
     from collatrisk.volatility import Garch, Peg, fit_panel, fit_peg
 
     model = MarketModel.constant({"ETH": 0.8, "BTC": 0.6}, correlation=0.8)
     plan = PathPlan(model, n_paths=2048, horizon_days=3, seed=1)
+    jumpy = replace(model, jumps=(Jump("crash", 1.0, {"ETH": -0.2}),))
     mix, terms = Mix({"ETH": 0.5, "BTC": 0.5}), Terms()
     loan = Loan(mix, collateral_value=1.0, ltv=0.7)
     closes = Terms(mark="close")
@@ -63,6 +65,7 @@ def _steps() -> dict[str, Step]:
     uniforms = np.random.default_rng(2).random((300, 2))
     return {  # in the order in which they build on each other
         "paths": lambda: plan.read(0, 1),
+        "paths of models beyond plain GARCH": lambda: replace(plan, model=jumpy).read(0, 1),
         "margin calls and liquidations": lambda: run_margin(plan, loan, terms),
         "haircuts": lambda: haircut(plan, mix, level=0.9, mpor_days=1),
         "loan-to-value limits": lambda: max_ltv(plan, mix, terms, max_call_probability=0.1),

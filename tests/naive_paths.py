@@ -51,14 +51,17 @@ def moved_scores(motion, q, normals, mixing):
 
 
 def simulate_path(inputs, path, n_steps):
-    """Twin of `kernels.paths.simulate_block` for one path: prices (n_steps + 1, d) and variances (n_steps, d)."""
+    """Twin of `kernels.paths.simulate_block` for one path: prices (n_steps + 1, d) and variances (n_steps, d).
+
+    `inputs` : all parts, of `path_models.whole_inputs`.
+    """
     d = len(inputs.spot)
-    copula, laws, steps, jumps = inputs.scores, inputs.laws, inputs.steps, inputs.jumps
-    residuals, variances = map(list, zip(*(naive_recursions.start_of(steps, i) for i in range(d)), strict=True))
-    log_price, last_return = [0.0] * d, list(steps.last_return)
+    copula, laws, steps, extras, jumps = inputs.scores, inputs.laws, inputs.steps, inputs.extras, inputs.jumps
+    residuals, variances = map(list, zip(*(naive_recursions.start_of(steps, extras, i) for i in range(d)), strict=True))
+    log_price, last_return = [0.0] * d, list(extras.last_return)
     prices, step_variances = [list(inputs.spot)], []
     place = None
-    q = unpacked(copula.motion.state, d) if copula.motion.moving else None
+    q = unpacked(inputs.motion.state, d) if inputs.motion.moving else None
     for step in range(n_steps):
         half = step % 2
         normals = [naive.draw_normals(copula.key, path, step // 2, i)[half] for i in range(d)]
@@ -68,8 +71,8 @@ def simulate_path(inputs, path, n_steps):
             for i, group in enumerate(copula.group):
                 table = copula.mixing[copula.mixing_rows[group] : copula.mixing_rows[group + 1]]
                 mixing[i] = piecewise_cubic(table, g, scale=copula.mixing_scale[group])
-        if copula.motion.moving:
-            scores, q = moved_scores(copula.motion, q, normals, mixing)
+        if inputs.motion.moving:
+            scores, q = moved_scores(inputs.motion, q, normals, mixing)
         else:
             scores = [mixing[i] * sum(copula.lower[i, j] * normals[j] for j in range(i + 1)) for i in range(d)]
         step_variances.append([])
@@ -86,12 +89,14 @@ def simulate_path(inputs, path, n_steps):
                 z = piecewise_cubic(cubics, score, power=int(laws.power[i]))
             if place is not None:
                 z = inputs.history.columns[i, place]
-            h = naive_recursions.kernel_variance(steps, i, step, residuals[i], variances[i])
+            h = naive_recursions.kernel_variance(steps, extras, i, step, residuals[i], variances[i])
             e = math.sqrt(h) * z
             residuals[i].append(e)
             variances[i].append(h)
-            season = steps.season[i, step % steps.season.shape[1]]
-            last_return[i] = steps.inherited[i] * last_return[i] + steps.mean[i] + steps.variance_drift * season * h + e
+            season = extras.season[i, step % extras.season.shape[1]]
+            last_return[i] = (
+                extras.inherited[i] * last_return[i] + steps.mean[i] + steps.variance_drift * season * h + e
+            )
             log_price[i] += season * last_return[i]
             step_variances[-1].append(season**2 * h * copula.conditional[i] * mixing[i] ** 2)
         log_price = [x + naive_jumps.jump_on(jumps, path, step, i) for i, x in enumerate(log_price)]

@@ -121,10 +121,10 @@ def simulate_riskmetrics(spec, components, last_residual, shocks):
     return h, e
 
 
-def start_of(steps, i):
+def start_of(steps, extras, i):
     """The residuals and variances of asset i in `StepInputs`, oldest first, back from the scale of its recursion."""
     e, h = list(steps.residuals[i]), list(steps.variances[i])
-    power = steps.power[i]
+    power = extras.power[i]
     if steps.kind[i] == 2:
         return [math.copysign(abs(x) ** (1.0 / power), x) for x in e], [x ** (2.0 / power) for x in h]
     if steps.kind[i] == 3:
@@ -133,16 +133,16 @@ def start_of(steps, i):
     return e, h
 
 
-def kernel_variance(steps, i, step, e, h):
-    """Twin of `kernels.steps` for one path: h of asset i at a step, from all residuals and variances so far."""
-    power = steps.power[i]
+def kernel_variance(steps, extras, i, step, e, h):
+    """Twin of `kernels.steps` and `extras` for one path: h of asset i at a step, from all residuals and variances."""
+    power = extras.power[i]
     if steps.kind[i] == 4:
-        row, simulated = steps.slot[i], e[len(e) - step :] if step else []
-        s = steps.base[row, step]
-        s += sum(w * abs(x) ** power for w, x in zip(steps.weights[row], reversed(simulated), strict=False))
+        row, simulated = extras.slot[i], e[len(e) - step :] if step else []
+        s = extras.base[row, step]
+        s += sum(w * abs(x) ** power for w, x in zip(extras.weights[row], reversed(simulated), strict=False))
         return s ** (2.0 / power)
     s = steps.omega[i]
-    for k in range(steps.lags[i]):
+    for k in range(extras.lags[i]):
         x, past = e[-1 - k], h[-1 - k]
         if steps.kind[i] == 3:
             z = x / math.sqrt(past)

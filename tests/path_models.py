@@ -9,6 +9,7 @@ import numpy as np
 from collatrisk.dependence import DependenceFit, GaussianCopula, Independent, StudentTCopula
 from collatrisk.market.clock import Clock
 from collatrisk.simulation import Jump, Marginal, MarketModel
+from collatrisk.simulation.path_inputs import path_inputs
 from collatrisk.volatility.specs import ConstantVolatility, Garch
 
 
@@ -32,6 +33,11 @@ def market(*marginals, rho=None, nu=None, spot=100.0, clock=None, jumps=()):
     spec = Independent() if rho is None else GaussianCopula() if nu is None else StudentTCopula()
     dependence = DependenceFit(spec, names, matrix, nu)
     return MarketModel(names, np.full(d, spot), clock or Clock(), tuple(marginals), dependence, tuple(jumps))
+
+
+def whole_inputs(plan):
+    """What the kernel reads for a plan, with all parts, needed or not."""
+    return path_inputs(plan.model, plan.clock, plan.seed, plan.drift, plan.n_steps)
 
 
 def crash(*assets, intensity=2.0, fall=0.3):

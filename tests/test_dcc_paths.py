@@ -5,7 +5,7 @@ from __future__ import annotations
 import naive_paths
 import numpy as np
 import pytest
-from path_models import flat, gjr
+from path_models import flat, gjr, whole_inputs
 
 from collatrisk.dependence import (
     CorrelationDynamics,
@@ -48,7 +48,7 @@ def test_paths_are_those_of_the_twin(motion, nu):
     plan = PathPlan(model(moving(motion, nu), gjr), n_paths=70, horizon_days=5, seed=3)
     block = plan.read(0, 70)
     for path in (0, 1, 63, 64, 69):
-        prices, variances = naive_paths.simulate_path(plan._kernel_inputs(), path, 5)
+        prices, variances = naive_paths.simulate_path(whole_inputs(plan), path, 5)
         assert block.prices[:, :, path] == pytest.approx(prices, rel=1e-9)
         assert block.step_variance[:, :, path] == pytest.approx(variances, rel=1e-9)
 
@@ -61,7 +61,7 @@ def test_grouped_mixing_is_that_of_the_twin():
     plan = PathPlan(model(dependence, gjr), n_paths=40, horizon_days=4, seed=9)
     block = plan.read(0, 40)
     for path in (0, 17, 39):
-        prices, variances = naive_paths.simulate_path(plan._kernel_inputs(), path, 4)
+        prices, variances = naive_paths.simulate_path(whole_inputs(plan), path, 4)
         assert block.prices[:, :, path] == pytest.approx(prices, rel=1e-9)
         assert block.step_variance[:, :, path] == pytest.approx(variances, rel=1e-9)
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings, strategies as st
-from path_models import crash, flat, gjr, market
+from path_models import crash, flat, gjr, market, whole_inputs
 from scipy import integrate, stats
 
 from collatrisk.base.errors import InputError
@@ -62,7 +62,7 @@ def test_the_kernel_agrees_with_its_twin(drift):
     first = 2**32 - 5
     block = plan.read(first, first + 10)
     for k in range(10):
-        prices, _ = naive_paths.simulate_path(plan._kernel_inputs(), first + k, 10)
+        prices, _ = naive_paths.simulate_path(whole_inputs(plan), first + k, 10)
         np.testing.assert_allclose(block.prices[:, :, k], prices, rtol=1e-11)
 
 

@@ -10,7 +10,7 @@ import naive_pegs
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
-from path_models import crash, flat, gjr, market
+from path_models import crash, flat, gjr, market, whole_inputs
 
 from collatrisk.base.errors import InputError
 from collatrisk.simulation import Jump, MarketModel, PathPlan, PegMarginal, draw_models, simulate, stress_model
@@ -67,7 +67,7 @@ def test_the_kernel_agrees_with_its_twin(name):
     first = 2**32 - 4
     block = plan.read(first, first + 12)
     for k in range(12):
-        prices, variances = naive_pegs.simulate_path(plan._kernel_inputs(), first + k, 12)
+        prices, variances = naive_pegs.simulate_path(whole_inputs(plan), first + k, 12)
         np.testing.assert_allclose(block.prices[:, :, k], prices, rtol=1e-11)
         np.testing.assert_allclose(block.step_variance[:, :, k], variances, rtol=1e-11)
 
@@ -121,7 +121,7 @@ def test_the_regimes_have_their_stationary_distribution(entry, exit_, phi, down)
     changes = {"entry": entry, "exit": exit_, "phi_stressed": phi, "down": down}
     plan = PathPlan(market(peg(**changes)), n_paths=2000, horizon_days=300, seed=4)
     variance = plan.read(0, 2000).step_variance[200:, 0]
-    moved = np.isclose(variance, plan._kernel_inputs().pegs.variance[0, 1]).mean(axis=0)  # entered, or stayed
+    moved = np.isclose(variance, whole_inputs(plan).pegs.variance[0, 1]).mean(axis=0)  # entered, or stayed
     share = stressed_share(PARAMS | changes, 0.005)
     expected = (1.0 - share) * entry + share * (1.0 - exit_)
     assert abs(moved.mean() - expected) < 4.5 * moved.std() / math.sqrt(2000)

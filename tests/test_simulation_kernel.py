@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import naive_paths
 import numpy as np
 import pytest
 from hypothesis import given, strategies as st
-from path_models import crash, flat, gjr, market
+from path_models import crash, flat, gjr, market, whole_inputs
 
 from collatrisk.dependence import correlation_factor
 from collatrisk.kernels.cubics import interpolate_even, interpolate_octaves
+from collatrisk.kernels.paths import simulate_block
 from collatrisk.kernels.scores import correlate
 from collatrisk.simulation import Marginal, PathPlan
+from collatrisk.simulation.path_inputs import without_unused
 from collatrisk.simulation.tables import (
     LARGEST_SCORE,
     TOLERANCE,
@@ -24,7 +27,8 @@ from collatrisk.simulation.tables import (
     t_score_table,
 )
 from collatrisk.volatility import distributions
-from collatrisk.volatility.specs import Ewma, Garch
+from collatrisk.volatility.season import Season
+from collatrisk.volatility.specs import ConstantVolatility, Ewma, Garch
 
 
 def high_order(asset):
@@ -64,9 +68,47 @@ def test_the_kernel_agrees_with_its_twin(name, drift):
     first = 2**32 - 3
     block = plan.read(first, first + 6)
     for k in range(6):
-        prices, variances = naive_paths.simulate_path(plan._kernel_inputs(), first + k, 7)
+        prices, variances = naive_paths.simulate_path(whole_inputs(plan), first + k, 7)
         np.testing.assert_allclose(block.prices[:, :, k], prices, rtol=1e-12)
         np.testing.assert_allclose(block.step_variance[:, :, k], variances, rtol=1e-12)
+
+
+PLAIN = {
+    "t copula": market(gjr("A", nu=4.2), flat("B"), ewma("C"), gjr("D", dist="normal"), rho=0.5, nu=6.0),
+    "Gaussian copula": market(flat("A", dist="t"), gjr("B", dist="skewt", lam=0.2), rho=-0.3),
+    "one asset": market(gjr("A")),
+}
+
+
+@pytest.mark.parametrize("drift", ["martingale", "fitted"])
+@pytest.mark.parametrize("name", PLAIN)
+def test_a_plain_model_has_the_same_bits_from_the_kernel_without_and_with_all_parts(name, drift):
+    plan = PathPlan(PLAIN[name], n_paths=700, horizon_days=5, seed=3, drift=drift)
+    whole = whole_inputs(plan)
+    plain = without_unused(whole)
+    assert plain[5:] == (None,) * 5
+    found = []
+    for inputs in (plain, whole):
+        prices, variances = np.empty((6, len(plan.assets), 700)), np.empty((5, len(plan.assets), 700))
+        simulate_block(inputs, 0, prices, variances)
+        found.append((prices, variances))
+    assert np.array_equal(found[0][0], found[1][0])
+    assert np.array_equal(found[0][1], found[1][1])
+
+
+def test_no_part_is_left_out_where_any_is_needed():
+    autoregressive = Marginal(
+        "A", ConstantVolatility(mean="ar1"), {"mu": 0.0, "ar[1]": 0.1, "omega": 1e-4}, last_return=0.0
+    )
+    season = Season(tuple(np.sqrt(np.linspace(0.4, 1.6, 7)).tolist()), 3 * 1440.0)
+    for model in (
+        market(high_order("A")),
+        market(flat("A"), jumps=[crash("A")]),
+        market(autoregressive),
+        market(replace(gjr("A"), season=season)),
+    ):
+        inputs = whole_inputs(PathPlan(model, n_paths=1, horizon_days=3, drift="zero_log"))
+        assert without_unused(inputs) is inputs
 
 
 @given(st.integers(1, 11), st.integers(0, 10**6))

@@ -9,7 +9,7 @@ import naive_paths
 import naive_recursions
 import numpy as np
 import pytest
-from path_models import flat, gjr, market
+from path_models import flat, gjr, market, whole_inputs
 from volatility_models import MEANS, SHAPES, cases, fitted_state, with_shape
 
 from collatrisk.simulation import Marginal, MarketModel, PathPlan
@@ -37,7 +37,7 @@ def test_the_kernel_agrees_with_its_twin_on_all_families_at_once(drift):
     first = 2**32 - 2
     block = plan.read(first, first + 4)
     for k in range(4):
-        prices, variances = naive_paths.simulate_path(plan._kernel_inputs(), first + k, steps)
+        prices, variances = naive_paths.simulate_path(whole_inputs(plan), first + k, steps)
         np.testing.assert_allclose(block.prices[:, :, k], prices, rtol=1e-11)
         np.testing.assert_allclose(block.step_variance[:, :, k], variances, rtol=1e-11)
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collatrisk.kernels.jit import njit
-from collatrisk.kernels.rows import CHUNK, add_four_rows, add_row
+from collatrisk.kernels.rows import CHUNK, add_four_rows, add_row, fill_row
 from collatrisk.kernels.special import exp, fma, log
 from collatrisk.kernels.steps import CONSTANT, GARCH, LOG, POWER, step_plain
 
@@ -62,7 +62,7 @@ def start_extras(extras, inputs, state, e, h):  # type: ignore[no-untyped-def]
                 h[i, k, n] = inputs.variances[i, k]
 
 
-@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def step_asset(extras, inputs, i, step, season, innovations, state, e, h, past):  # type: ignore[no-untyped-def]
     """One step of one asset: variance, residual, log price. The recursion knows nothing of the season.
 
@@ -198,7 +198,7 @@ def _step_memory(base, weights, power, step, innovations, state, past):  # type:
     """One step with a sum over all simulated steps; ring `past` (R, CHUNK) holds |e|^power, R >= the weights in use."""
     depth = past.shape[0]
     total = state[:CHUNK]
-    total[:] = base[step]
+    fill_row(base[step], total)
     lag = 1
     reach = min(step, weights.size)
     while lag + 3 <= reach:

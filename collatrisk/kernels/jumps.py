@@ -39,7 +39,7 @@ class JumpInputs(NamedTuple):
     drift: NDArray[np.float64]
 
 
-@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def add_jumps(inputs, first, step, uniforms, state):  # type: ignore[no-untyped-def]
     """Every jump that arrives in this step moves all of its assets."""
     for i in range(state.shape[0]):

@@ -34,7 +34,7 @@ class LawInputs(NamedTuple):
     cubics: NDArray[np.float64]
 
 
-@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def innovate(inputs, i, row, rows):  # type: ignore[no-untyped-def]
     """Scores of asset i to innovations of its own law, in place."""
     cubics = inputs.cubics[inputs.offset[i] : inputs.offset[i] + 2 * inputs.segments[i]]

@@ -21,7 +21,7 @@ from collatrisk.kernels.laws import LawInputs, innovate
 from collatrisk.kernels.motion import MotionInputs, motion_work, start_motion
 from collatrisk.kernels.numbering import Numbers, numbers_at
 from collatrisk.kernels.pegs import PegInputs, keep_distances, log_prices, start_pegs, step_peg, stress_jumped
-from collatrisk.kernels.rows import CHUNK
+from collatrisk.kernels.rows import CHUNK, fill_row
 from collatrisk.kernels.scores import ScoreInputs, draw_pair
 from collatrisk.kernels.special import exp
 from collatrisk.kernels.steps import StepInputs, start_paths, step_plain
@@ -90,7 +90,7 @@ def _simulate(  # type: ignore[no-untyped-def]
     seasons = np.ones(assets)  # of the step; pegs have none
     rows = np.empty(CHUNK, dtype=np.int64)
     uniforms = np.empty(CHUNK)
-    q = room = None
+    q, room = np.empty((0, 0)), np.empty(0)
     if extras is not None:
         lags = recursions.residuals.shape[1]
         e = np.empty((assets, lags, CHUNK))
@@ -115,7 +115,7 @@ def _simulate(  # type: ignore[no-untyped-def]
         if pegs is not None:
             start_pegs(pegs, numbers_at(first, low, 0), uniforms, state)
         for i in range(assets):
-            _fill(spot[i], prices[0, columns[i], low:high])
+            fill_row(spot[i], prices[0, columns[i], low:high])
         for step in range(steps):
             half = step % 2
             numbers = numbers_at(first, low, step // 2)
@@ -129,9 +129,7 @@ def _simulate(  # type: ignore[no-untyped-def]
                     step_plain(recursions, i, 1.0, scores[half, i], state[i])
                 else:
                     seasons[i] = extras.season[i, step % extras.season.shape[1]]
-                    step_asset(
-                        extras, recursions, i, step, seasons[i], scores[half, i], state[i], e[i], h[i], past
-                    )
+                    step_asset(extras, recursions, i, step, seasons[i], scores[half, i], state[i], e[i], h[i], past)
             if pegs is not None:
                 for j in range(assets - market):
                     step_peg(pegs, laws, j, numbers, step, seasons, scores[half], work, rows, state)
@@ -151,12 +149,6 @@ def _simulate(  # type: ignore[no-untyped-def]
                     log_prices(pegs, j, step, state, kept)
                     i = market + j
                     _write_prices(spot[i], kept[j], prices[step + 1, columns[i], low:high])
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _fill(value, out):  # type: ignore[no-untyped-def]
-    for n in range(out.size):
-        out[n] = value
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -29,7 +29,7 @@ from collatrisk.kernels.peg_filter import (
     entry_probability,
 )
 from collatrisk.kernels.random import fill_uniform_pairs, fill_uniforms
-from collatrisk.kernels.rows import CHUNK, add_row
+from collatrisk.kernels.rows import CHUNK, add_row, copy_row, fill_row
 from collatrisk.kernels.special import log
 
 START = np.uint64(2**32 - 1)  # the step whose uniform draws the first regime
@@ -71,12 +71,12 @@ def start_pegs(inputs, first, uniforms, state):  # type: ignore[no-untyped-def]
         fill_uniforms(inputs.key, first, START, inputs.slots[j], uniforms)
         row = state[market + j]
         for n in range(CHUNK):
+            row[n] = 0.0
             row[CHUNK + n] = 1.0 if uniforms[n] < inputs.stressed[j] else 0.0
-        row[:CHUNK] = 0.0
-        row[2 * CHUNK : 3 * CHUNK] = inputs.distance[j]
+            row[2 * CHUNK + n] = inputs.distance[j]
 
 
-@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def step_peg(inputs, laws, j, first, step, seasons, scores, work, rows, state):  # type: ignore[no-untyped-def]
     """One step of peg j: regime, distance, and the variance of its price.
 
@@ -90,12 +90,12 @@ def step_peg(inputs, laws, j, first, step, seasons, scores, work, rows, state): 
     i = market + j
     theta = inputs.theta[j]
     shock, stressed_noise, first_uniform, second_uniform = work[0], work[1], work[2], work[3]
-    shock[:] = 0.0
+    fill_row(0.0, shock)
     if theta[SENSITIVITY] != 0.0:
         for k in range(market):
             if inputs.weights[j, k] != 0.0:
                 add_row(inputs.weights[j, k], scores[k], shock)
-    stressed_noise[:] = scores[i]
+    copy_row(scores[i], stressed_noise)
     innovate(inputs.normal, j, stressed_noise, rows)
     innovate(laws, i, scores[i], rows)
     fill_uniform_pairs(inputs.key, first, step, inputs.slots[j], first_uniform, second_uniform)
@@ -141,7 +141,7 @@ def keep_distances(inputs, state, kept):  # type: ignore[no-untyped-def]
     """Distances before jumps, (J, CHUNK)."""
     market = state.shape[0] - inputs.slots.size
     for j in range(inputs.slots.size):
-        kept[j] = state[market + j, 2 * CHUNK : 3 * CHUNK]
+        copy_row(state[market + j, 2 * CHUNK : 3 * CHUNK], kept[j])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -104,7 +104,7 @@ def normal_pair(key, path, step, slot):  # type: ignore[no-untyped-def]
     return radius * cosine, radius * sine
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def fill_normals(key, first_path, pair, slot, even, odd):  # type: ignore[no-untyped-def]
     """Fill two rows with the normals of consecutive paths at steps 2 `pair` and 2 `pair` + 1.
 

@@ -9,6 +9,20 @@ CHUNK = 512  # paths at a time: their state stays in the first-level cache, or n
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def fill_row(value, row):  # type: ignore[no-untyped-def]
+    """row <- value. (A slice assignment would do, but its checks take longer to compile than all of these loops.)"""
+    for n in range(row.size):
+        row[n] = value
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def copy_row(source, row):  # type: ignore[no-untyped-def]
+    """row <- source."""
+    for n in range(row.size):
+        row[n] = source[n]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def scale_row(factor, row):  # type: ignore[no-untyped-def]
     """row <- factor row."""
     for n in range(row.size):

@@ -11,7 +11,7 @@ from collatrisk.kernels.cubics import interpolate_even
 from collatrisk.kernels.jit import njit
 from collatrisk.kernels.motion import move_scores
 from collatrisk.kernels.random import MIXING_SLOT, fill_normals
-from collatrisk.kernels.rows import add_four_rows, add_row, multiply_row, scale_row
+from collatrisk.kernels.rows import add_four_rows, add_row, copy_row, multiply_row, scale_row
 
 
 class ScoreInputs(NamedTuple):
@@ -39,7 +39,7 @@ class ScoreInputs(NamedTuple):
     conditional: NDArray[np.float64]
 
 
-@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def draw_pair(inputs, motion, first, pair, scores, mixing, q, work, rows):  # type: ignore[no-untyped-def]
     """Correlated scores (2, d, n) and mixing variables (2, groups, n) of the steps 2 `pair` and 2 `pair` + 1.
 
@@ -61,7 +61,7 @@ def draw_pair(inputs, motion, first, pair, scores, mixing, q, work, rows):  # ty
                 multiply_row(mixing[half, inputs.group[i]], scores[half, i])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _draw_mixing(inputs, first, pair, mixing, rows):  # type: ignore[no-untyped-def]
     """One normal a path and step; each group takes its own chi-square quantile of its rank."""
     last = mixing.shape[1] - 1
@@ -70,18 +70,12 @@ def _draw_mixing(inputs, first, pair, mixing, rows):  # type: ignore[no-untyped-
         for group in range(last + 1):
             row = mixing[half, group]
             if group < last:
-                _copy_row(mixing[half, last], row)
+                copy_row(mixing[half, last], row)
             cubics = inputs.mixing[inputs.mixing_rows[group] : inputs.mixing_rows[group + 1]]
             interpolate_even(cubics, inputs.mixing_scale[group], row, rows)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _copy_row(source, target):  # type: ignore[no-untyped-def]
-    for n in range(target.size):
-        target[n] = source[n]
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def correlate(lower, scores):  # type: ignore[no-untyped-def]
     """scores <- lower @ scores in place, (d, n); from the last row up, so that the rows still needed are untouched."""
     for i in range(scores.shape[0] - 1, -1, -1):

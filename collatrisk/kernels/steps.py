@@ -58,7 +58,7 @@ def start_paths(inputs, state):  # type: ignore[no-untyped-def]
             row[2 * CHUNK + n] = 0.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def step_plain(inputs, i, season, innovations, state):  # type: ignore[no-untyped-def]
     """One step of an asset of kind CONSTANT, or GARCH with one lag. The recursion knows nothing of the season.
 
@@ -76,8 +76,9 @@ def step_plain(inputs, i, season, innovations, state):  # type: ignore[no-untype
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _step_one_lag(omega, alpha, gamma, beta, mean, variance_drift, season, innovations, state):  # type: ignore[no-untyped-def]
-    """h <- omega + (alpha + gamma 1{e < 0}) e^2 + beta h, e <- sqrt(h) z, log price += mean + variance_drift h + season e.
+    """h <- omega + (alpha + gamma 1{e < 0}) e^2 + beta h, e <- sqrt(h) z, and the log price on by a return.
 
+    The return is mean + variance_drift h + season e, where mean and variance_drift have the season in them.
     In one array at fixed distances they need no test that they do not overlap, so that one loop can do all of it.
     """
     fallen = alpha + gamma

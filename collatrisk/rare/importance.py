@@ -21,6 +21,7 @@ from collatrisk.simulation.lineage import n_pairs, new_numbers
 from collatrisk.simulation.path_inputs import path_inputs
 
 if TYPE_CHECKING:
+    from collatrisk.kernels.jumps import JumpInputs
     from collatrisk.kernels.paths import PathInputs
 
 _CHANCES = (1e-2, 1e-3, 1e-4)  # of a step to be in the tail; deeper ones take longer to find than they save
@@ -121,9 +122,10 @@ def find_tails(question: Question) -> Importance | None:
     """The tails that this model and account can fall into; None where its draws are rows of history alone."""
     plan = question.plan
     inputs = path_inputs(plan.model, plan.clock, plan.seed, plan.drift, plan.n_steps)
-    tails = () if inputs.history.columns.shape[1] else _score_tails(question, inputs)
+    assert inputs.jumps is not None
+    tails = () if plan.model.dependence.rows is not None else _score_tails(question, inputs)
     arrivals = [(jump, one.label) for jump, one in enumerate(plan.model.jumps) if inputs.jumps.tails[jump, 0] > _RAREST]
-    tails += tuple(_jump_tail(inputs, jump, label) for jump, label in arrivals)
+    tails += tuple(_jump_tail(inputs.jumps, jump, label) for jump, label in arrivals)
     return Importance(tails) if tails else None
 
 
@@ -154,14 +156,14 @@ def _score_tails(question: Question, inputs: PathInputs) -> tuple[Tail, ...]:
     return tuple(tails)
 
 
-def _jump_tail(inputs: PathInputs, jump: int, label: str) -> Tail:
+def _jump_tail(inputs: JumpInputs, jump: int, label: str) -> Tail:
     """An arrival."""
     from collatrisk.kernels.search import JUMP
 
-    at = inputs.jumps.tails[jump, :1].copy()
+    at = inputs.tails[jump, :1].copy()
     none = np.zeros(0)
     words = f"arrivals of the jump {label!r}"
-    return Tail(JUMP, inputs.jumps.key, none, np.zeros((2, 4)), 1.0, jump, at, _of_a_pair(at), words)
+    return Tail(JUMP, inputs.key, none, np.zeros((2, 4)), 1.0, jump, at, _of_a_pair(at), words)
 
 
 def _of_a_pair(p: FloatArray) -> FloatArray:
