@@ -246,6 +246,7 @@ def result(
                     "persistence": 0.985,
                     "half_life_days": 46.0,
                     "current_volatility": 0.31,
+                    "average_volatility": 0.2,
                     "long_run_volatility": 0.19,
                     "loglikelihood": 16_012.0,
                     "findings": 1,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from importlib.metadata import version
@@ -374,4 +375,5 @@ def _marginal(
         innovations=law,
         season=season.season if season else None,
         last_return=float(fit.returns[-1]) if fit.spec.mean == "ar1" else None,
+        sample_volatility=math.sqrt(float(np.mean((fit.std_resid * fit.conditional_volatility) ** 2))),
     )

@@ -52,6 +52,7 @@ class Marginal:
     season : factors by which the standard deviation moves through the week; None where there are none. Parameters,
         state, variances and forecasts of this class are those of returns divided by their factor.
     last_return : the last log return (divided by its factor), where the mean is an AR(1); None otherwise.
+    sample_volatility : the root mean square of the residuals of the fit, a step; None if the parameters were given.
 
     Raises
     ------
@@ -71,6 +72,7 @@ class Marginal:
     innovations: InnovationLaw | None = None
     season: Season | None = None
     last_return: float | None = None
+    sample_volatility: float | None = None
 
     def __post_init__(self) -> None:
         problems = Problems(f"Marginal of {self.asset!r}")
@@ -87,6 +89,8 @@ class Marginal:
             problems.number("loglikelihood", self.loglikelihood, remedy="None where nothing was fitted")
         if self.last_return is not None:
             problems.number("last_return", self.last_return, remedy="None unless the mean is an AR(1)")
+        if self.sample_volatility is not None:
+            problems.number("sample_volatility", self.sample_volatility, low=0, remedy="None where nothing was fitted")
         self._check_against_spec(problems)
         problems.raise_if_any()
         for kind in ("params", "std_errors"):
@@ -195,6 +199,18 @@ class Marginal:
         return math.sqrt(self.coefficients.long_run_variance(self.law))
 
     @property
+    def average_volatility(self) -> float:
+        """What is usual for the asset, a step: `sample_volatility`, or else the long run where finite, or else today's.
+
+        What was seen comes first because the long run of a model whose persistence is near 1 is hardly determined by
+        the data: it can lie far above any volatility of the sample, or be infinite.
+        """
+        if self.sample_volatility is not None:
+            return self.sample_volatility
+        long_run = self.long_run_volatility
+        return long_run if math.isfinite(long_run) else math.sqrt(self.next_variance)
+
+    @property
     def half_life(self) -> float:
         """Steps after which half of a variance shock is left."""
         return self.coefficients.half_life(self.law)
@@ -226,6 +242,7 @@ class Marginal:
             last_variances=tuple(factor * factor * value for value in self.last_variances),
             loglikelihood=None,
             uncertainty=moved,
+            sample_volatility=None if self.sample_volatility is None else factor * self.sample_volatility,
         )
 
     def _rescaled(self, factor: float) -> tuple[dict[str, float], NDArray[np.float64]]:
@@ -248,16 +265,15 @@ class Marginal:
     def started_at(self, multiple: float) -> Marginal:
         """The same process, started in a crisis: its next volatility is `multiple` > 0 times its average.
 
-        The average is the long-run volatility where that is finite, today's otherwise. The start is never below
-        today's, the long-run level stays, and the crisis fades with the half-life of the process; a constant volatility
-        has no state to start from and is multiplied for good.
+        The average is `average_volatility`. The start is never below today's, the long-run level stays, and the crisis
+        fades with the half-life of the process; a constant volatility has no state to start from and is multiplied for
+        good.
 
         Lagged residuals are multiplied by one factor g and lagged variances by g^2, such that the next variance is the
         one wanted: g^2 = (h* - omega) / (h - omega) in a GJR model, whose h is omega + (what is linear in them).
         """
         recursion, current = self.coefficients, self.next_variance
-        average = self.long_run_volatility if math.isfinite(self.long_run_volatility) else math.sqrt(current)
-        wanted = max((multiple * average) ** 2, current)
+        wanted = max((multiple * self.average_volatility) ** 2, current)
         if not self.last_residuals or recursion.stretch(current, 2.0 * current) == 1.0:
             return self.scaled(multiple)
         factor = recursion.stretch(current, wanted) if wanted > current else 1.0
@@ -275,8 +291,8 @@ class Marginal:
         """A JSON-ready dictionary; without ``uncertainty``, ``innovations``, ``season``, ``last_return`` if none."""
         optional = {"uncertainty": self.uncertainty, "innovations": self.innovations, "season": self.season}
         kept: dict[str, Any] = {name: part.to_dict() for name, part in optional.items() if part is not None}
-        if self.last_return is not None:
-            kept["last_return"] = self.last_return
+        numbers = {"last_return": self.last_return, "sample_volatility": self.sample_volatility}
+        kept |= {name: value for name, value in numbers.items() if value is not None}
         return {
             "asset": self.asset,
             "spec": self.spec.to_dict(),
@@ -307,6 +323,7 @@ class Marginal:
             law_from_dict(data["innovations"]) if data.get("innovations") is not None else None,
             Season.from_dict(data["season"]) if data.get("season") is not None else None,
             None if data.get("last_return") is None else float(data["last_return"]),
+            None if data.get("sample_volatility") is None else float(data["sample_volatility"]),
         )
 
     def __reduce__(self) -> tuple[Any, ...]:

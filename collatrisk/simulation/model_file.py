@@ -100,6 +100,7 @@ _PEG: Schema = {
 _MARGINAL_OPTIONAL: Schema = {
     **dict.fromkeys(("uncertainty", "innovations", "season"), ("a table", _table)),
     "last_return": ("a number", _number),
+    "sample_volatility": ("a number", _number),
 }
 _ROWS = _list_of(_list_of(_number))
 _UNCERTAINTY: Schema = {

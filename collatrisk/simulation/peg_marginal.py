@@ -152,6 +152,11 @@ class PegMarginal:
         """Sd of the noise a step, averaged over both regimes in the long run, entries apart."""
         return math.sqrt(self._mixed(self.stressed_share))
 
+    @property
+    def average_volatility(self) -> float:
+        """That of the long run: both regimes of a peg are stationary."""
+        return self.long_run_volatility
+
     def _mixed(self, stressed: float) -> float:
         calm, stress = self.params["sigma"] ** 2, self.params["sigma_stressed"] ** 2
         return (1.0 - stressed) * calm + stressed * stress

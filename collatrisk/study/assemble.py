@@ -82,6 +82,7 @@ def _summary(model: MarketModel, place: int, one: AnyMarginal) -> dict[str, Any]
         "persistence": persistence,
         "half_life_days": half_life * model.clock.step_days if 0 < half_life < math.inf else math.nan,
         "current_volatility": model.clock.annualise(math.sqrt(one.next_variance)),
+        "average_volatility": model.clock.annualise(one.average_volatility),
         "long_run_volatility": model.clock.annualise(long_run) if math.isfinite(long_run) else math.nan,
         "loglikelihood": math.nan if one.loglikelihood is None else one.loglikelihood,
         "findings": len(set(about)),

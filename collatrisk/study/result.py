@@ -63,6 +63,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
         "persistence",
         "half_life_days",
         "current_volatility",
+        "average_volatility",
         "long_run_volatility",
         "loglikelihood",
         "findings",

@@ -28,6 +28,8 @@ def model_section(result: StudyResult) -> Section:
     tables.append(findings_table(result.model_findings, "Findings on models and terms"))
     lead = (
         "Volatilities are annualised on the study\u2019s clock; parameters are per step, in decimals of log returns."
+        " The average is what the sample showed; the long run is the model\u2019s own, and hardly known where the"
+        " persistence is near 1."
         " Standard errors are robust (Bollerslev\u2013Wooldridge) and stand beneath each parameter. Intervals elsewhere"
         " hold the parameters fixed: they are the error of the simulation, not of the model."
     )
@@ -87,6 +89,7 @@ def _summary(frame: pd.DataFrame) -> Table:
         Column("Volatility model", "innovations", "left"),
         Column("Spot", "currency"),
         Column("Volatility now", "annual"),
+        Column("Average", "annual"),
         Column("Long run", "annual"),
         Column("Persistence", ""),
         Column("Half-life", "days"),
@@ -100,6 +103,7 @@ def _summary(frame: pd.DataFrame) -> Table:
             Cell(row["volatility_model"], row["innovations"]),
             Cell(text.number(row["spot"], 6)),
             Cell(text.percent(row["current_volatility"])),
+            Cell(text.percent(row["average_volatility"])),
             Cell(
                 text.percent(row["long_run_volatility"])
                 if row["long_run_volatility"] == row["long_run_volatility"]

@@ -215,14 +215,29 @@ def simulate_residuals(recursion: Recursion, shocks: Array, start: float) -> Arr
 def simulated_forecast(recursion: Recursion, residuals: Array, variances: Array, horizon: int, law: Law) -> Array:
     """E h (horizon,) over `FORECAST_PATHS` continuations with a fixed seed, where there is no closed form.
 
-    Each step's shocks are a shuffled even grid of quantiles, brought to mean 0 and variance 1. The first step is exact.
+    Each step's shocks are a shuffled even grid of quantiles. The first step is exact.
     """
     rng = np.random.default_rng(0)
-    grid = law.quantile((np.arange(FORECAST_PATHS) + 0.5) / FORECAST_PATHS)
-    grid = (grid - np.mean(grid)) / np.std(grid)
+    grid = _even_shocks(law)
     shocks = np.array([rng.permutation(grid) for _ in range(horizon)])
     e, h = (np.repeat(values[:, None], FORECAST_PATHS, axis=1) for values in (residuals, variances))
     return np.asarray(np.mean(recursion.run(e, h, shocks), axis=1), dtype=np.float64)
+
+
+def _even_shocks(law: Law) -> Array:
+    """`FORECAST_PATHS` quantiles in the middle of cells of equal probability, of mean 0 and variance 1.
+
+    What the middle of the first and the last cell misses of both moments, those two shocks take on: to scale all of
+    them up for what is missing in a heavy tail would inflate the body, and with it every persistence.
+    """
+    grid = law.quantile((np.arange(FORECAST_PATHS) + 0.5) / FORECAST_PATHS)
+    inner = grid[1:-1]
+    middle = -0.5 * math.fsum(inner)
+    spread = 0.5 * (FORECAST_PATHS - math.fsum(inner * inner)) - middle * middle
+    if spread <= 0.0:
+        return np.asarray((grid - np.mean(grid)) / np.std(grid), dtype=np.float64)
+    grid[0], grid[-1] = middle - math.sqrt(spread), middle + math.sqrt(spread)
+    return grid
 
 
 FORECAST_PATHS = 4096

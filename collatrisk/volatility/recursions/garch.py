@@ -17,6 +17,7 @@ from collatrisk.volatility.recursions.base import (
     largest_root,
     simulated_forecast,
 )
+from collatrisk.volatility.recursions.moments import expected_squares, factor_moments, long_run_square
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +54,12 @@ class GarchCoefficients:
 
     @property
     def closed_form(self) -> bool:
-        """Forecasts of the variance are closed where the recursion is linear in it."""
-        return self.power == 2.0 or not (self.residual_lags or self.variance_lags)
+        """Forecasts are closed where the recursion is linear in the variance, or in the volatility with one lag."""
+        return self.power == 2.0 or self._one_lag_in_volatility or not (self.residual_lags or self.variance_lags)
+
+    @property
+    def _one_lag_in_volatility(self) -> bool:
+        return self.power == 1.0 and self.residual_lags == 1 and self.variance_lags <= 1
 
     @property
     def weights(self) -> tuple[Array, Array]:
@@ -106,7 +111,10 @@ class GarchCoefficients:
         return found
 
     def forecast(self, residuals: Array, variances: Array, horizon: int, law: Law) -> Array:
-        """E h (horizon,): exact for power 2, by simulation otherwise."""
+        """E h (horizon,): exact for power 2 and for power 1 with one lag, by simulation otherwise."""
+        if self._one_lag_in_volatility:
+            first = self.run(residuals[:, None], variances[:, None], np.zeros((1, 1)))[0, 0]
+            return expected_squares(math.sqrt(first), self.omega, self._factor_moments(law), horizon)
         if not self.closed_form:
             return simulated_forecast(self, residuals, variances, horizon, law)
         from collatrisk.volatility.forecast import variance_forecast
@@ -122,7 +130,12 @@ class GarchCoefficients:
         return math.fsum((*self._shares(law), *self.beta))
 
     def long_run_variance(self, law: Law) -> float:
-        """(omega / (1 - persistence)) for power 2; otherwise the mean of a long simulation with a fixed seed."""
+        """omega / (1 - persistence) for power 2, and exact for power 1 with one lag.
+
+        Otherwise the mean of a long simulation with a fixed seed, which says little where the persistence is near 1.
+        """
+        if self._one_lag_in_volatility:
+            return long_run_square(self.omega, self._factor_moments(law))
         gap = 1.0 - self.persistence(law)
         if gap <= ROUNDING:
             return math.inf if self.omega > 0.0 else math.nan
@@ -153,6 +166,10 @@ class GarchCoefficients:
         if current <= self.omega or target <= self.omega or not self.residual_lags:
             return 1.0
         return float(((target - self.omega) / (current - self.omega)) ** (1.0 / self.power))
+
+    def _factor_moments(self, law: Law) -> tuple[float, float]:
+        up, down = self.weights
+        return factor_moments(float(up[0]), float(down[0]), self.beta[0] if self.beta else 0.0, law)
 
     def _sizes(self, residuals: Array) -> Array:
         if self.power == 2.0:
