@@ -25,6 +25,7 @@ class Purpose(IntEnum):
     PEGS = 7
     RARE = 8
     WITHIN_STEP = 16
+    PATHS_SINGLE = 17
 
 
 def stream_key(seed: int, purpose: Purpose) -> np.uint64:

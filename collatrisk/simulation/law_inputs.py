@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from collatrisk.kernels.laws import LawInputs
 
 
-def law_inputs(marginals: Sequence[Marginal], nus: Sequence[float | None]) -> LawInputs:
+def law_inputs(marginals: Sequence[Marginal], nus: Sequence[float | None], tolerance: float = TOLERANCE) -> LawInputs:
     """How each asset's score, with the copula's degrees of freedom `nus`, becomes its innovation.
 
-    Assets whose scores and innovations have one law each share a table.
+    Assets whose scores and innovations have one law each share a table. `tolerance` is that of the tables.
     """
     from collatrisk.kernels.laws import EVEN, LINEAR, OCTAVE, LawInputs
 
@@ -41,7 +41,7 @@ def law_inputs(marginals: Sequence[Marginal], nus: Sequence[float | None]) -> La
             continue
         shaped = (_law(marginal), copula_nu)
         if shaped not in tables:
-            table = _table(*shaped)
+            table = _table(*shaped, tolerance)
             tables[shaped] = (table, sum(map(len, stacked)))
             stacked.append(table.cubics)
         table, offset[i] = tables[shaped]
@@ -56,8 +56,8 @@ def _law(marginal: Marginal) -> ParametricLaw | TailLaw:
     return own if isinstance(own, TailLaw) else ParametricLaw(marginal.dist, marginal.nu, marginal.lam)
 
 
-def _table(law: ParametricLaw | TailLaw, copula_nu: float | None) -> CubicTable:
-    tolerance = EMPIRICAL_TOLERANCE if isinstance(law, TailLaw) else TOLERANCE
+def _table(law: ParametricLaw | TailLaw, copula_nu: float | None, tolerance: float) -> CubicTable:
+    tolerance = EMPIRICAL_TOLERANCE if isinstance(law, TailLaw) else tolerance
     if copula_nu is None:
         return normal_score_table(law, tolerance)
     return t_score_table(copula_nu, law, tolerance)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from collatrisk.base.keys import Purpose, stream_key
 from collatrisk.dependence.correlation import correlation_factor
 from collatrisk.dependence.result import DependenceFit
-from collatrisk.simulation.tables import mixing_table
+from collatrisk.simulation.tables import TOLERANCE, mixing_table
 
 if TYPE_CHECKING:
     from collatrisk.kernels.motion import MotionInputs
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 
 
-def score_inputs(dependence: DependenceFit, seed: int) -> ScoreInputs:
-    """What `collatrisk.kernels.scores` reads."""
+def score_inputs(dependence: DependenceFit, seed: int, tolerance: float = TOLERANCE) -> ScoreInputs:
+    """What `collatrisk.kernels.scores` reads; `tolerance` is that of the tables of mixing variables."""
     from collatrisk.kernels.scores import ScoreInputs
 
     correlation = dependence.correlation
     nus = _degrees(dependence)
     distinct, group = np.unique(nus, return_inverse=True)
     mixed = bool(np.isfinite(distinct).any())
-    tables = [mixing_table(float(nu)) for nu in distinct] if mixed else []
+    tables = [mixing_table(float(nu), tolerance) for nu in distinct] if mixed else []
     cubics = [table.cubics for table in tables] or [np.zeros((2, 4))]
     return ScoreInputs(
         key=stream_key(seed, Purpose.PATHS),

@@ -54,7 +54,7 @@ class CubicTable:
         return len(self.cubics) // 2
 
 
-def mixing_table(nu: float) -> CubicTable:
+def mixing_table(nu: float, tolerance: float = TOLERANCE) -> CubicTable:
     """sqrt(nu / chi2) in the normal score g that chi2, with `nu` degrees of freedom, has the rank of.
 
     A normal times it is a Student t with `nu` degrees of freedom. chi2 = F^-1(Phi(g)), taken from the nearer tail.
@@ -69,7 +69,7 @@ def mixing_table(nu: float) -> CubicTable:
         slope = -0.5 * value / chi2 * np.exp(-0.5 * g * g - _LOG_SQRT_2PI - log_density)
         return value, slope
 
-    return _refine(curve, LARGEST_SCORE, octaves=False, floor=0.0)
+    return _refine(curve, LARGEST_SCORE, octaves=False, floor=0.0, tolerance=tolerance)
 
 
 def largest_t_score(nu: float) -> float:
