@@ -40,7 +40,7 @@ def _steps() -> dict[str, Step]:
     import pandas as pd
 
     from collatrisk.collateral import Book, Loan, Mix, Terms
-    from collatrisk.dependence import Dcc, StudentTCopula, fit_dependence
+    from collatrisk.dependence import Dcc, fit_dependence
     from collatrisk.liquidation import AuctionTerms, DutchTerms, LinearDecrease, run_auctions
     from collatrisk.liquidation.bands import BandPosition, BandTerms
     from collatrisk.liquidation.bands_run import run_bands
@@ -52,11 +52,12 @@ def _steps() -> dict[str, Step]:
     from collatrisk.risk import var_and_es
     from collatrisk.simulation import Jump, MarketModel, PathPlan
     from collatrisk.sizing import compare_mixes, haircut, liquidation_threshold, max_ltv
-    from collatrisk.volatility import Garch, Peg, fit_panel, fit_peg, fit_volatility
+    from collatrisk.volatility import Garch, Peg, fit_panel, fit_peg
 
     model = MarketModel.constant({"ETH": 0.8, "BTC": 0.6}, correlation=0.8)
     plan = PathPlan(model, n_paths=2048, horizon_days=3, seed=1)
     jumpy = replace(model, jumps=(Jump("crash", 1.0, {"ETH": -0.2}),))
+    single = PathPlan(model, n_paths=2048, horizon_days=3, seed=1, precision="single")
     mix, terms = Mix({"ETH": 0.5, "BTC": 0.5}), Terms()
     loan = Loan(mix, collateral_value=1.0, ltv=0.7)
     closes = Terms(mark="close")
@@ -67,6 +68,7 @@ def _steps() -> dict[str, Step]:
         "paths": lambda: plan.read(0, 1),
         "paths of models beyond plain GARCH": lambda: replace(plan, model=jumpy).read(0, 1),
         "margin calls and liquidations": lambda: run_margin(plan, loan, terms),
+        "single precision": lambda: (single.read(0, 1), run_margin(single, loan, terms)),
         "haircuts": lambda: haircut(plan, mix, level=0.9, mpor_days=1),
         "loan-to-value limits": lambda: max_ltv(plan, mix, terms, max_call_probability=0.1),
         "thresholds": lambda: liquidation_threshold(plan, loan, terms, max_shortfall_probability=0.1),
@@ -84,8 +86,7 @@ def _steps() -> dict[str, Step]:
             plan, PerpetualPositions(1.0, {"ETH": 1.0}), ExchangeTerms(((1.0, 0.01),))
         ),
         "auctions": lambda: run_auctions(plan, loan, AuctionTerms(DutchTerms(LinearDecrease(3600), buffer=1.2))),
-        "fits": lambda: (fit_panel([0.01 * noise], Garch()), fit_volatility(noise, Garch())),
-        "copulas": lambda: fit_dependence(uniforms, StudentTCopula(), assets=("ETH", "BTC")),
+        "fits": lambda: fit_panel([0.01 * noise], Garch()),
         "dynamic correlation": lambda: fit_dependence(
             uniforms, Dcc("corrected"), assets=("ETH", "BTC"), std_errors=False
         ),

@@ -48,12 +48,13 @@ from collatrisk.kernels.quiet import (
 )
 
 FloatArray = NDArray[np.float64]
+PathArray = NDArray[np.float64] | NDArray[np.float32]
 IntArray = NDArray[np.int64]
 
 
 def margin_block(
-    prices: FloatArray,
-    variance: FloatArray,
+    prices: PathArray,
+    variance: PathArray,
     columns: IntArray,
     correlation: FloatArray,
     first_path: int,
@@ -74,8 +75,8 @@ def margin_block(
 
     Parameters
     ----------
-    prices : float64 (>= n_steps + 1, n_assets, n_paths), currency per unit.
-    variance : float64 (>= n_steps, n_assets, n_paths), of the log-return steps; (0, 0, 0): no bridge.
+    prices : float64 or float32 (>= n_steps + 1, n_assets, n_paths), currency per unit.
+    variance : as `prices` (>= n_steps, n_assets, n_paths), of the log-return steps; (0, 0, 0): no bridge.
     columns : int64 (n_slots - 1,), the asset behind each slot but the last, which is cash.
     correlation : float64 (n_slots - 1, n_slots - 1), of the slots' steps.
     first_path : int, index of path 0 in the whole source.

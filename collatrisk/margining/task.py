@@ -14,8 +14,8 @@ from collatrisk.kernels.columns import BRIDGE
 from collatrisk.liquidation import RuleArrays
 from collatrisk.margining.names import EVENTS, MIN_HEALTH, metrics_of, tail_metrics_of
 from collatrisk.pricing import Positions
-from collatrisk.simulation.scratch import read_scratch
-from collatrisk.simulation.source import PathBlock, PathSource
+from collatrisk.simulation.scratch import read_native
+from collatrisk.simulation.source import PathArray, PathSource
 
 FloatArray = NDArray[np.float64]
 _ACCOUNTS_AT_ONCE = 64
@@ -124,7 +124,7 @@ class MarginTask:
     def _part(self, first: int, last: int) -> tuple[FloatArray, NDArray[np.int32], bool]:
         """Amounts and events of the paths `first` to `last` - 1, and whether the source gave step variances."""
         wanted = self.correlation is not None and bool(self.rules.switches[:, BRIDGE].any())
-        block = read_scratch(self.source, first, last, self.n_steps, variance=wanted)
+        paths = read_native(self.source, first, last, self.n_steps, variance=wanted)
         n_accounts, n_paths = len(self.positions.held), last - first
         shape = (self.n_rows, n_paths, len(self.metrics))
         buffer = np.empty(math.prod(shape)) if self.keep_paths else kept_buffer("amounts", math.prod(shape))
@@ -132,25 +132,32 @@ class MarginTask:
         events = np.empty((self.n_rows, n_paths, len(EVENTS)), dtype=np.int32)
         for low in range(0, n_accounts, _ACCOUNTS_AT_ONCE):
             rows = slice(low, min(low + _ACCOUNTS_AT_ONCE, n_accounts))
-            self._run(block, rows, amounts[rows], events[rows])
+            self._run(first, paths, rows, amounts[rows], events[rows])
         if n_accounts > 1:
             _sum_book(amounts, events, self.n_steps)
-        return amounts, events, block.step_variance is not None and self.correlation is not None
+        return amounts, events, paths[1] is not None and self.correlation is not None
 
-    def _run(self, block: PathBlock, rows: slice, amounts: FloatArray, events: NDArray[np.int32]) -> None:
+    def _run(
+        self,
+        first: int,
+        paths: tuple[PathArray, PathArray | None],
+        rows: slice,
+        amounts: FloatArray,
+        events: NDArray[np.int32],
+    ) -> None:
         # numba is slow to import: only workers that run paths need it.
         from collatrisk.kernels.margin import margin_block
 
         n_slots = self.positions.columns.size
-        variance, correlation = block.step_variance, self.correlation
+        (prices, variance), correlation = paths, self.correlation
         if variance is None or correlation is None:
-            variance, correlation = np.empty((0, 0, 0)), np.eye(n_slots)
+            variance, correlation = np.empty((0, 0, 0), prices.dtype), np.eye(n_slots)
         margin_block(
-            np.ascontiguousarray(block.prices),
-            np.ascontiguousarray(variance),
+            prices,
+            variance,
             self.positions.columns,
             correlation,
-            block.first_path,
+            first,
             self.n_steps,
             self.positions.held[rows],
             self.positions.owed[rows],

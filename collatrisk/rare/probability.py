@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -64,7 +64,7 @@ def rare_probability(
 
     Parameters
     ----------
-    plan : the market, horizon, grid and seed; its number of paths does not matter.
+    plan : the market, horizon, grid and seed; its number of paths does not matter, and its precision is double here.
     account, terms : as for `run_margin`. Every rule of the margin engine holds, calls, cures and sales included.
     event : ``"margin_called"``, ``"cured"``, ``"liquidated"``, ``"exhausted"`` or ``"shortfall"``, as for
         `Outcomes.probability`.
@@ -126,6 +126,7 @@ def _question(
     problems.integer("effort", effort, low=64, high=2**20, remedy="2048 paths a level are a fair start")
     problems.integer("runs", runs, low=4, high=1024, remedy="16: their spread is the error")
     problems.raise_if_any()
+    plan = replace(plan, precision="double")
     spot = dict(zip(plan.assets, plan.spot.tolist(), strict=True))
     return Question(plan, as_account(account, spot), terms, event, executor)
 

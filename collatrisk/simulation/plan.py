@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,11 +17,13 @@ from collatrisk.simulation.path_inputs import path_inputs, without_unused
 from collatrisk.simulation.peg_inputs import step_correlation
 from collatrisk.simulation.peg_marginal import PegMarginal
 from collatrisk.simulation.reading import check_range, describe_paths, path_ranges, step_times
-from collatrisk.simulation.source import FloatArray, PathBlock
+from collatrisk.simulation.single_inputs import PRECISIONS, Precision, single_inputs, single_spot, too_rich
+from collatrisk.simulation.source import FloatArray, PathArray, PathBlock
 from collatrisk.simulation.step_inputs import DRIFTS, Drift, is_constant
 
 if TYPE_CHECKING:
     from collatrisk.kernels.paths import PathInputs
+    from collatrisk.kernels.paths_single import SingleInputs
 
 _MAX_STEPS = 2**31
 _MAX_ARRIVALS = 1.0  # of a jump a step: at most eight are drawn, and more than eight have a chance of one in a million
@@ -54,6 +56,10 @@ class PathPlan:
         only: the exponential of a Student t has no mean. ``"zero_log"``: 0, the median of a symmetric law stays at the
         spot. ``"fitted"``: the mean log return of the fit. Jumps are compensated under ``"martingale"`` where they say
         so (`Jump.compensated`: those that were estimated), never otherwise.
+    precision : ``"double"`` (default): paths are drawn and carried in float64. ``"single"``: in float32, at about half
+        the cost, from a random stream of its own; money is counted in float64 all the same. For plain models: one lag
+        of variance at most, one copula, no jumps, pegs, seasons, AR(1) means, moving correlation or rows of history.
+        The error is far below that of the sampling: `docs/precision.md`. `spot` is then the nearest float32.
 
     Raises
     ------
@@ -67,8 +73,10 @@ class PathPlan:
     seed: int = 0
     steps_per_day: int | None = None
     drift: Drift = "martingale"
+    precision: Precision = "double"
     _clock: Clock = field(init=False, repr=False, compare=False)
     _inputs: PathInputs | None = field(init=False, repr=False, compare=False, default=None)
+    _single: SingleInputs | None = field(init=False, repr=False, compare=False, default=None)
 
     def __post_init__(self) -> None:
         problems = Problems("PathPlan")
@@ -80,6 +88,10 @@ class PathPlan:
         days = problems.number("horizon_days", self.horizon_days, low=0, open_low=True, remedy="30 for a month")
         seed = problems.integer("seed", self.seed, low=0, high=2**64 - 1, remedy="any whole number, 0 for example")
         problems.choice("drift", self.drift, DRIFTS)
+        problems.choice("precision", self.precision, PRECISIONS)
+        for rich in too_rich(self.model) if known and self.precision == "single" else ():
+            rule = f"is for plain models, and {rich}"
+            problems.add("precision", self.precision, rule, 'leave it out, or give "double"')
         clock = self._checked_clock(problems) if known else Clock()
         for jump in self.model.jumps if known else ():
             most = f"{_MAX_ARRIVALS / clock.step_years:g}"
@@ -128,8 +140,8 @@ class PathPlan:
 
     @property
     def spot(self) -> FloatArray:
-        """Prices at step 0, float64 (n_assets,)."""
-        return self.model.spot
+        """Prices at step 0, float64 (n_assets,); numbers that float32 holds in single precision."""
+        return self.model.spot if self.precision == "double" else single_spot(self.model.spot)
 
     @property
     def times(self) -> FloatArray:
@@ -157,6 +169,8 @@ class PathPlan:
     def read(self, first: int, last: int) -> PathBlock:
         """Simulate the paths `first` to `last` - 1. Safe to call from many threads at once; the kernel is nogil.
 
+        The block is float64 in either precision: float32 prices are widened as they are written.
+
         Raises
         ------
         InputError : unless 0 <= first <= last <= n_paths.
@@ -168,21 +182,29 @@ class PathPlan:
         self.read_into(first, prices, step_variance)
         return PathBlock(first, prices, step_variance)
 
-    def read_into(self, first: int, prices: FloatArray, step_variance: FloatArray) -> None:
+    def read_into(self, first: int, prices: PathArray, step_variance: PathArray) -> None:
         """Simulate paths from `first` on into the caller's arrays; nothing is checked.
 
         Parameters
         ----------
         first : index of the first path.
-        prices : float64 (steps + 1, n_assets, n), C-contiguous; `steps` may be fewer than the plan's.
-        step_variance : float64 (steps, n_assets, n), C-contiguous; (0, n_assets, n) where it is not wanted.
+        prices : (steps + 1, n_assets, n), C-contiguous, float64, or also float32 in single precision; `steps` may be
+            fewer than the plan's.
+        step_variance : as `prices` (steps, n_assets, n); (0, n_assets, n) where it is not wanted.
         """
+        if self.precision == "single":
+            from collatrisk.kernels.paths_single import simulate_single
+
+            simulate_single(self._single_inputs(), first, prices, step_variance)
+            return
         from collatrisk.kernels.paths import simulate_block
 
-        simulate_block(self._kernel_inputs(), first, prices, step_variance)
+        simulate_block(self._kernel_inputs(), first, cast("FloatArray", prices), cast("FloatArray", step_variance))
 
     def read_numbered(self, numbers: NDArray[np.uint64], prices: FloatArray, step_variance: FloatArray) -> None:
         """As `read_into`, for paths whose numbers may change on the way; see `collatrisk.simulation.lineage`.
+
+        In double precision only.
 
         Parameters
         ----------
@@ -211,6 +233,7 @@ class PathPlan:
             "drift": self.drift,
             "clock": str(self._clock),
             "n_steps": self.n_steps,
+            "precision": self.precision,
             "generator": "Philox4x32-10, Box-Muller",
         }
 
@@ -222,6 +245,14 @@ class PathPlan:
         assert self._inputs is not None
         return self._inputs
 
+    def _single_inputs(self) -> SingleInputs:
+        """As `_kernel_inputs`, in single precision."""
+        if self._single is None:
+            inputs = single_inputs(self.model, self._clock, self.seed, self.drift, self.n_steps)
+            object.__setattr__(self, "_single", inputs)
+        assert self._single is not None
+        return self._single
+
     def __repr__(self) -> str:
         return f"{describe_paths(self)}, seed {self.seed}, drift {self.drift!r}"
 
@@ -229,7 +260,8 @@ class PathPlan:
         return html_table(["", ""], list(self.describe().items()), describe_paths(self))
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_inputs": None}  # workers rebuild the tables: milliseconds, and a small pickle
+        # Workers rebuild the tables: milliseconds, and a small pickle.
+        return self.__dict__ | {"_inputs": None, "_single": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeVar, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
 
 from collatrisk.execution.scratch import kept_buffer
-from collatrisk.simulation.source import FloatArray, PathBlock, PathSource
+from collatrisk.simulation.source import FloatArray, PathArray, PathBlock, PathSource
+
+T = TypeVar("T", np.float64, np.float32)
 
 
 @runtime_checkable
@@ -14,6 +19,18 @@ class Rereadable(Protocol):
 
     def read_into(self, first: int, prices: FloatArray, step_variance: FloatArray) -> None:
         """Write paths from `first` on; arrays as in `PathBlock`, a `step_variance` without steps is not wanted."""
+
+
+@runtime_checkable
+class Narrow(Protocol):
+    """A source that may draw in single precision, and then writes float32 arrays too."""
+
+    @property
+    def precision(self) -> str:
+        """``"double"`` or ``"single"``."""
+
+    def read_into(self, first: int, prices: PathArray, step_variance: PathArray) -> None:
+        """As `Rereadable.read_into`."""
 
 
 def read_scratch(source: PathSource, first: int, last: int, n_steps: int, *, variance: bool = True) -> PathBlock:
@@ -30,11 +47,31 @@ def read_scratch(source: PathSource, first: int, last: int, n_steps: int, *, var
     """
     if not isinstance(source, Rereadable):
         return source.read(first, last)
-    shape = (len(source.assets), last - first)
-    steps = n_steps if variance else 0
-    buffer = kept_buffer("paths", (n_steps + 1 + steps) * shape[0] * shape[1])
-    split = (n_steps + 1) * shape[0] * shape[1]
-    prices = buffer[:split].reshape(n_steps + 1, *shape)
-    step_variance = buffer[split:].reshape(steps, *shape)
+    prices, step_variance = _kept(len(source.assets), last - first, n_steps, variance, np.float64)
     source.read_into(first, prices, step_variance)
     return PathBlock(first, prices, step_variance if variance else None)
+
+
+def read_native(
+    source: PathSource, first: int, last: int, n_steps: int, *, variance: bool = True
+) -> tuple[PathArray, PathArray | None]:
+    """Prices and step variances of `read_scratch` in the precision in which the source draws them.
+
+    C-contiguous; float32 from a `PathPlan` in single precision, float64 from every other source.
+    """
+    if not isinstance(source, Narrow) or source.precision != "single":
+        block = read_scratch(source, first, last, n_steps, variance=variance)
+        known = block.step_variance
+        return np.ascontiguousarray(block.prices), None if known is None else np.ascontiguousarray(known)
+    prices, step_variance = _kept(len(source.assets), last - first, n_steps, variance, np.float32)
+    source.read_into(first, prices, step_variance)
+    return prices, step_variance if variance else None
+
+
+def _kept(n_assets: int, n_paths: int, n_steps: int, variance: bool, number: type[T]) -> tuple[NDArray[T], NDArray[T]]:
+    """Arrays for prices and step variances in the thread's buffer; without `variance`, none of the latter."""
+    steps = n_steps if variance else 0
+    split, size = (n_steps + 1) * n_assets * n_paths, (n_steps + 1 + steps) * n_assets * n_paths
+    doubles = -(-size * np.dtype(number).itemsize // 8)
+    buffer = kept_buffer("paths", doubles).view(number)[:size]
+    return buffer[:split].reshape(-1, n_assets, n_paths), buffer[split:].reshape(steps, n_assets, n_paths)

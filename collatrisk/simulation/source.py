@@ -17,6 +17,7 @@ from collatrisk.base.validation import Problems
 from collatrisk.market.clock import Clock
 
 FloatArray = NDArray[np.float64]
+PathArray = NDArray[np.float64] | NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
