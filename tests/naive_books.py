@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from naive_surfaces import row_sum
 
 
 def book_calls(prices, assets, book, terms, step_years):
@@ -38,4 +39,14 @@ def book_sums(first, debts, n_steps):
             fell = (first[:, event] >= 0) & (first[:, event] <= t)
             sums[2 * event, t] = fell.sum(axis=0)
             sums[2 * event + 1, t] = (debts[:, None] * fell).sum(axis=0)
+    return sums
+
+
+def path_sums(prices, n_steps, columns, weights, cash, scales):
+    """cash scale + sum over columns of weight x price, float (n_rows, n_steps): each product added in one rounding."""
+    sums = np.zeros((len(cash), n_steps))
+    for r in range(len(cash)):
+        for k in range(n_steps):
+            picked = [prices[column * n_steps + k] for column in columns]
+            sums[r, k] = row_sum(picked, weights[:, r], cash[r] * scales[k])
     return sums

@@ -12,8 +12,11 @@ import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings, strategies as st
+from numba import njit
 
 import collatrisk as cr
+from collatrisk.kernels.tile import ROWS, STEPS, steps_below_plain
+from collatrisk.kernels.vectors import steps_below_wide
 from collatrisk.margining.book import BookTask
 from collatrisk.margining.book_calls import METRICS
 from collatrisk.margining.book_rows import book_rows
@@ -41,6 +44,11 @@ def random_book(n: int, seed: int = 0, *, lent: float = 0.0, own: bool = False) 
     owed[in_assets, 1] = 0.6 * debts[in_assets] / SPOT[1]
     thresholds = np.where(rng.random(n) < 0.5, rng.uniform(0.6, 0.95, n), np.nan) if own else None
     return cr.Book(tuple(f"a{i}" for i in range(n)), ASSETS, held, owed, thresholds)
+
+
+@njit
+def steps_in_registers(prices, at, stride, columns, first, last, weights, row, cash, scales, step, limits):
+    return steps_below_wide(prices, at, stride, columns, first, last, weights, row, cash, scales, step, limits)
 
 
 def plan(n_paths: int = 70, days: float = 6) -> PathPlan:
@@ -93,16 +101,17 @@ def test_without_cures_these_are_the_first_events_of_the_margin_engine(lent):
             assert found.probability(event, name) == outcomes.probability(event, name)
 
 
-def test_pruned_is_dense_to_the_last_bit_whatever_the_blocks_workers_and_order():
-    source = plan(2_500, 8)
+@pytest.mark.parametrize("days", [8, 37])
+def test_pruned_is_dense_to_the_last_bit_whatever_the_blocks_workers_and_order(days):
+    source = plan(2_500, days)
     book = random_book(403, 1, lent=0.3, own=True)
     terms = cr.Terms(0.8, margin_call=1.2, restore_to=1.3, borrow_rate=0.2, mark="close")
     dense = cr.book_margin_calls(source, book, terms, prune=False)
-    assert 0.01 < dense.hits.mean() / source.n_paths < 0.6
+    assert 0.01 < dense.hits.mean() / source.n_paths < 0.8
     with ThreadPoolExecutor(2) as executor:
         others = [
             cr.book_margin_calls(source, book, terms),
-            cr.book_margin_calls(source, book, terms, block_size=1024, executor=executor),
+            cr.book_margin_calls(source, book, terms, block_size=4096, executor=executor),
             cr.book_margin_calls(source, book, terms, prune=False, block_size=2048),
         ]
     for other in others:
@@ -110,11 +119,34 @@ def test_pruned_is_dense_to_the_last_bit_whatever_the_blocks_workers_and_order()
         assert other.tails == dense.tails
         assert other.moments == dense.moments
     rows = book_rows(book, terms, source)
-    blocks = [BookTask(source, rows, 8, prune)(0, 1500) for prune in (False, True)]
+    blocks = [BookTask(source, rows, days, prune)(0, 1500) for prune in (False, True)]
     np.testing.assert_array_equal(blocks[0].sums, blocks[1].sums)
     np.testing.assert_array_equal(blocks[0].hits, blocks[1].hits)
     assert (blocks[0].sums[:, :, 0] == 0).all()
     assert blocks[0].sums.any()
+
+
+@pytest.mark.parametrize("kernel", [steps_in_registers, steps_below_plain])
+@pytest.mark.parametrize("n_columns", [0, 1, 5])
+def test_both_ways_to_follow_a_path_agree_with_the_twin_to_the_last_bit(kernel, n_columns):
+    rng = np.random.default_rng(n_columns)
+    n_steps, at = 20, 7  # the last twelve of the second sixteen have no scale
+    prices = rng.lognormal(size=at + 6 * n_steps + STEPS)
+    scales = np.r_[rng.uniform(0.9, 1, n_steps), np.full(12, np.nan)]
+    columns, weights = rng.permutation(6)[:n_columns].astype(np.int64), rng.standard_normal((n_columns, ROWS))
+    cash = rng.random(2 * ROWS)
+    limits = np.sort(rng.normal(2, 2, (2 * ROWS, 2)), axis=1)[:, ::-1].copy()
+    for step in (0, STEPS):
+        below = kernel(
+            prices, at + step, n_steps, np.r_[np.int64(5), columns], 1, 1 + n_columns,
+            np.r_[np.ones(ROWS), weights.ravel()], ROWS, cash, scales, step, limits,
+        )  # fmt: skip
+        sums = naive.path_sums(prices[at:], n_steps, columns, weights, cash[ROWS:], scales[:n_steps])
+        for which, bits in enumerate(below):
+            expected = (sums < limits[ROWS:, which, None])[:, step : step + STEPS]
+            found = [[bits >> (r * STEPS + k) & 1 for k in range(expected.shape[1])] for r in range(ROWS)]
+            np.testing.assert_array_equal(found, expected)
+            assert bits.bit_count() == expected.sum()
 
 
 def test_windows_of_history_count_as_fewer():

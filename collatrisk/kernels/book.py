@@ -7,21 +7,25 @@ liquidation (counted collateral less level x debt, against zero). Rows go throug
 Most rows never come near on most paths, and two bounds prove it: the lowest price of each column over all steps (the
 highest where the weight is negative), first for the thirty-two paths of a tile together, then for each of them. The
 bounds are the same chains of fused multiply-adds as the sums, and rounding is monotone: what they exclude cannot
-happen in floating point either, so the answer is that of all products, to the last bit.
+happen in floating point either, so the answer is that of all products, to the last bit. Nearly all pairs of a row and a
+path that are left do fall, so they are followed one by one, eight steps at a time.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from collatrisk.kernels.book_layout import discounts_of, lay_by_path, lay_by_step, lay_worst
 from collatrisk.kernels.jit import njit
-from collatrisk.kernels.special import fma
-from collatrisk.kernels.tile import HALF, LANES, ROWS, tile_below
+from collatrisk.kernels.tile import HALF, LANES, ROWS, STEPS, steps_below, tile_below
 from collatrisk.kernels.vectors import lowest_bit
 
 CALL, LIQUIDATION, N_EVENTS = 0, 1, 2
 NEVER = -np.inf
 _PANEL = 512  # tiles of rows whose weights stay in the second-level cache while all paths go by
+_ONE = np.uint64(1)
+_LANE_BITS = np.uint64((1 << LANES) - 1)
+_ROW_BITS = np.uint64((1 << STEPS) - 1)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -50,7 +54,7 @@ def book_block(  # type: ignore[no-untyped-def]
 
     Parameters
     ----------
-    prices : float64 (n_steps + 1, n_assets, n_paths), currency per unit.
+    prices : float64 (n_steps + 1, n_assets, n_paths), currency per unit; at least one step.
     order : int64 (n_paths,), in which paths share tiles: alike beside each other. It does not change the answer.
     sources : int64 (n_columns,), the asset of each column. owed : bool (n_columns,), whether its weights are negative;
         prices of the others are divided by the growth of the debt, as the cash is.
@@ -65,131 +69,177 @@ def book_block(  # type: ignore[no-untyped-def]
     sums : float64 (N_EVENTS, 2, n_steps + 1, n_paths), overwritten: how many rows, and debts, fell by each step.
     """
     n_steps, n_paths, n_columns = prices.shape[0] - 1, prices.shape[2], sources.size
-    n_tiles = (n_paths + LANES - 1) // LANES
     n_groups = bounds.size - 1
-    discounts = np.empty(n_steps + 1)
-    discounts[0] = 1.0
-    for t in range(n_steps):
-        discounts[t + 1] = discounts[t] / growth
-    least_discount = discounts[1:].min()
-    slab = (n_steps + 1) * n_columns * LANES
-    relative = np.empty(n_tiles * slab)
-    extremes = np.empty((n_tiles, n_columns))
-    for tile in range(n_tiles):
-        _load_tile(
-            prices, order[tile * LANES : (tile + 1) * LANES], sources, owed, discounts,
-            relative[tile * slab : (tile + 1) * slab], extremes[tile],
-        )  # fmt: skip
+    discounts = discounts_of(growth, n_steps)
+    least_discount = discounts[:n_steps].min()
+    worst, worst_of_tiles = lay_worst(prices, order, sources, owed, discounts)
+    if pruned:
+        laid = lay_by_path(prices, order, sources, owed, discounts)
+    else:
+        laid = lay_by_step(prices, order, sources, owed, discounts)
+    ahead = _barriers_ahead(barriers, levels)
+    marks = np.empty(_PANEL, np.uint64)
+    noted = np.empty((n_steps, LANES, N_EVENTS, 2))
     sums[:] = 0.0
-    limits = np.empty(ROWS * LANES)
-    values = np.empty(ROWS * LANES)
-    level = np.empty(ROWS * LANES, np.int64)
-    noted = np.empty((n_steps + 1, N_EVENTS, 2, LANES))
     for panel in range(0, n_groups, _PANEL):
-        for tile in range(n_tiles):
-            width = min(LANES, n_paths - tile * LANES)
-            begin = tile * slab
+        panel_end = min(panel + _PANEL, n_groups)
+        for tile in range(-(-n_paths // LANES)):
+            paths = order[tile * LANES : (tile + 1) * LANES]
+            at = tile * LANES * n_columns
             noted[:] = 0.0
-            any_noted = False
-            for q in range(panel, min(panel + _PANEL, n_groups)):
-                first, last = bounds[q], bounds[q + 1]
-                rows = slice(q * ROWS, (q + 1) * ROWS)
-                start = cash[rows]
-                if pruned and not _may_fall(
-                    extremes[tile], columns, first, last, weights, start, least_discount, barriers[rows], levels[rows]
-                ):
-                    continue
-                _open_lanes(barriers[rows], levels[rows], width, limits)
-                if pruned:
-                    low, high = tile_below(
-                        relative, begin, columns, first, last, weights, start, least_discount, limits, values
-                    )
-                    if low == 0 and high == 0:
-                        continue
-                for k in range(ROWS * LANES):
-                    level[k] = levels[q * ROWS + k // LANES]
-                for t in range(1, n_steps + 1):
-                    at = begin + t * n_columns * LANES
-                    low, high = tile_below(
-                        relative, at, columns, first, last, weights, start, discounts[t], limits, values
-                    )
-                    if low != 0 or high != 0:
-                        any_noted = True
-                        _note_events(low, 0, values, barriers[rows], debts[rows], limits, level, hits[rows], noted[t])
-                        _note_events(
-                            high, HALF, values, barriers[rows], debts[rows], limits, level, hits[rows], noted[t]
-                        )
+            if pruned:
+                if tile % LANES == 0:
+                    _mark_tiles(
+                        worst_of_tiles, tile * n_columns, bounds, columns, weights, cash, least_discount, ahead, panel,
+                        panel_end, marks,
+                    )  # fmt: skip
+                any_noted = _follow_marked(
+                    marks, np.uint64(tile % LANES), worst, laid, at, paths.size, n_columns, bounds, columns, weights,
+                    cash, discounts, least_discount, ahead, debts, panel, panel_end, hits, noted,
+                )  # fmt: skip
+            else:
+                any_noted = _follow_all(
+                    laid, at, paths.size, n_columns, bounds, columns, weights, cash, discounts, barriers, levels,
+                    debts, panel, panel_end, hits, noted,
+                )  # fmt: skip
             if any_noted:
-                _add_noted(noted, order[tile * LANES : tile * LANES + width], sums)
+                _add_noted(noted, paths, sums)
     for t in range(1, n_steps + 1):
         sums[:, :, t] += sums[:, :, t - 1]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _load_tile(prices, order, sources, owed, discounts, relative, extremes):  # type: ignore[no-untyped-def]
-    """Prices of a tile by step and column; in place of step 0 the extremes over all steps, by lane and by column."""
-    n_columns = sources.size
-    for c in range(n_columns):
-        bound = relative[c * LANES : (c + 1) * LANES]
-        bound[:] = 0.0 if owed[c] else np.inf
-        for t in range(1, discounts.size):
-            row = prices[t, sources[c]]
-            factor = 1.0 if owed[c] else discounts[t]
-            place = (t * n_columns + c) * LANES
-            for k in range(LANES):
-                # Lanes beyond the block repeat its first path.
-                price = row[order[k if k < order.size else 0]] * factor
-                relative[place + k] = price
-                bound[k] = max(bound[k], price) if owed[c] else min(bound[k], price)
-        extremes[c] = bound.max() if owed[c] else bound.min()
+def _barriers_ahead(barriers, levels):  # type: ignore[no-untyped-def]
+    """Barriers that rows have yet to fall below; NEVER for those that they are below at step 0."""
+    ahead = barriers.copy()
+    for row in range(levels.size):
+        ahead[row, : levels[row]] = NEVER
+    return ahead
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _may_fall(extremes, columns, first, last, weights, start, scale, barriers, levels):  # type: ignore[no-untyped-def]
-    """Whether one of four rows may fall on one of the paths of a tile."""
-    a, b, c, d = start[0] * scale, start[1] * scale, start[2] * scale, start[3] * scale
-    for j in range(first, last):
-        price = extremes[columns[j]]
-        four = weights[j * ROWS : (j + 1) * ROWS]
-        a, b = fma(price, four[0], a), fma(price, four[1], b)
-        c, d = fma(price, four[2], c), fma(price, four[3], d)
-    fall = levels[0] < N_EVENTS and a < barriers[0, levels[0]]
-    fall = fall or (levels[1] < N_EVENTS and b < barriers[1, levels[1]])
-    fall = fall or (levels[2] < N_EVENTS and c < barriers[2, levels[2]])
-    return fall or (levels[3] < N_EVENTS and d < barriers[3, levels[3]])
+def _mark_tiles(  # type: ignore[no-untyped-def]
+    worst, at, bounds, columns, weights, cash, scale, ahead, panel, panel_end, marks,
+):  # fmt: skip
+    """Which of thirty-two tiles of paths each group of rows has to look at, as bits: where one of them may fall."""
+    limits, values = np.empty(ROWS * LANES), np.empty(ROWS * LANES)
+    for q in range(panel, panel_end):
+        start = cash[q * ROWS : (q + 1) * ROWS]
+        _limit_lanes(ahead, q * ROWS, LANES, limits)
+        low, high = tile_below(worst, at, columns, bounds[q], bounds[q + 1], weights, start, scale, limits, values)
+        marks[q - panel] = _any_row(low, high)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _open_lanes(barriers, levels, width, limits):  # type: ignore[no-untyped-def]
+def _limit_lanes(ahead, row, width, limits):  # type: ignore[no-untyped-def]
+    """Limits of four rows on a tile: the first barrier ahead, and none on lanes beyond `width`."""
     for r in range(ROWS):
-        barrier = barriers[r, levels[r]] if levels[r] < N_EVENTS else NEVER
+        barrier = max(ahead[row + r, CALL], ahead[row + r, LIQUIDATION])
         for k in range(LANES):
-            limits[r * LANES + k] = barrier if k < width else NEVER
+            limits[r * LANES + k] = barrier
+        for k in range(width, LANES):
+            limits[r * LANES + k] = NEVER
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _note_events(bits, begin, values, barriers, debts, limits, level, hits, noted):  # type: ignore[no-untyped-def]
-    """Note what happens on the lanes in `bits`, row after row, and set their limits to the next barriers."""
-    while bits != 0:
-        k = np.uint64(begin + lowest_bit(bits))
-        bits &= bits - np.uint64(1)
-        r, lane = k // np.uint64(LANES), k % np.uint64(LANES)
-        b = level[k]
-        limit = limits[k]
-        while values[k] < limit:
-            hits[r, b] += 1
-            noted[b, 0, lane] += 1.0
-            noted[b, 1, lane] += debts[r]
-            b += 1
-            limit = barriers[r, b] if b < N_EVENTS else NEVER
-        level[k] = b
-        limits[k] = limit
+def _any_row(low, high):  # type: ignore[no-untyped-def]
+    """The lanes of a tile, as bits, on which one of the four rows is below its limit."""
+    either = low | high
+    return (either | either >> np.uint64(LANES)) & _LANE_BITS
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _follow_marked(  # type: ignore[no-untyped-def]
+    marks, mark, worst, laid, at, width, n_columns, bounds, columns, weights, cash, discounts, least_discount, ahead,
+    debts, panel, panel_end, hits, noted,
+):  # fmt: skip
+    """Follow the rows of a panel on those paths of a tile on which they may fall; `laid` by path. Whether any may."""
+    n_steps = noted.shape[0]
+    limits, values = np.empty(ROWS * LANES), np.empty(ROWS * LANES)
+    followed = np.empty(LANES, np.int64)
+    below, waiting = np.empty((LANES, N_EVENTS), np.uint64), np.empty((LANES, N_EVENTS), np.uint64)
+    any_followed = False
+    for q in range(panel, panel_end):
+        if (marks[q - panel] >> mark) & _ONE == 0:
+            continue
+        first, last = bounds[q], bounds[q + 1]
+        _limit_lanes(ahead, q * ROWS, width, limits)
+        start = cash[q * ROWS : (q + 1) * ROWS]
+        low, high = tile_below(worst, at, columns, first, last, weights, start, least_discount, limits, values)
+        lanes = _any_row(low, high)
+        n_lanes = 0
+        while lanes != 0:
+            followed[n_lanes] = lowest_bit(lanes)
+            lanes &= lanes - _ONE
+            n_lanes += 1
+        any_followed |= n_lanes > 0
+        waiting[:n_lanes] = ~np.uint64(0)
+        for step in range(0, n_steps, STEPS):
+            # All sums before the first answer is looked at: a branch guessed wrong then does not wait for them.
+            for n in range(n_lanes):
+                path = (at + followed[n] * n_columns) * n_steps
+                below[n, CALL], below[n, LIQUIDATION] = steps_below(
+                    laid, path + step, n_steps, columns, first, last, weights, q * ROWS, cash, discounts, step, ahead
+                )
+            for n in range(n_lanes):
+                for event in range(N_EVENTS):
+                    bits = below[n, event] & waiting[n, event]
+                    while bits != 0:
+                        k = lowest_bit(bits)
+                        r = k // STEPS
+                        _note(step + k % STEPS, followed[n], event, q * ROWS + r, debts, hits, noted)
+                        others = ~(_ROW_BITS << np.uint64(r * STEPS))
+                        bits &= others
+                        waiting[n, event] &= others
+    return any_followed
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _follow_all(  # type: ignore[no-untyped-def]
+    laid, at, width, n_columns, bounds, columns, weights, cash, discounts, barriers, levels, debts, panel, panel_end,
+    hits, noted,
+):  # fmt: skip
+    """Follow the rows of a panel on all paths of a tile; `laid` by step. Whether anything was noted."""
+    n_steps = noted.shape[0]
+    limits, values = np.empty(ROWS * LANES), np.empty(ROWS * LANES)
+    fallen = np.empty(ROWS * LANES, np.int64)
+    any_noted = False
+    for q in range(panel, panel_end):
+        start = cash[q * ROWS : (q + 1) * ROWS]
+        for k in range(ROWS * LANES):
+            row = q * ROWS + k // LANES
+            fallen[k] = levels[row]
+            limits[k] = barriers[row, fallen[k]] if fallen[k] < N_EVENTS and k % LANES < width else NEVER
+        for t in range(n_steps):
+            step = at * n_steps + t * n_columns * LANES
+            low, high = tile_below(
+                laid, step, columns, bounds[q], bounds[q + 1], weights, start, discounts[t], limits, values
+            )
+            any_noted |= low != 0 or high != 0
+            for half in range(2):
+                bits = low if half == 0 else high
+                while bits != 0:
+                    k = half * HALF + lowest_bit(bits)
+                    bits &= bits - _ONE
+                    row = q * ROWS + k // LANES
+                    while values[k] < limits[k]:
+                        _note(t, k % LANES, fallen[k], row, debts, hits, noted)
+                        fallen[k] += 1
+                        limits[k] = barriers[row, fallen[k]] if fallen[k] < N_EVENTS else NEVER
+    return any_noted
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _note(t, lane, event, row, debts, hits, noted):  # type: ignore[no-untyped-def]
+    hits[row, event] += 1
+    noted[t, lane, event, 0] += 1.0
+    noted[t, lane, event, 1] += debts[row]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _add_noted(noted, order, sums):  # type: ignore[no-untyped-def]
-    for t in range(1, noted.shape[0]):
-        for event in range(N_EVENTS):
-            for which in range(2):
-                for k in range(order.size):
-                    sums[event, which, t, order[k]] += noted[t, event, which, k]
+    for t in range(noted.shape[0]):
+        for k in range(order.size):
+            for event in range(N_EVENTS):
+                for which in range(2):
+                    sums[event, which, t + 1, order[k]] += noted[t, k, event, which]

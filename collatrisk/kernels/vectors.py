@@ -27,6 +27,24 @@ def _spread(builder: Any, number: Any) -> Any:
     return builder.shuffle_vector(one, one, ir.Constant(_order, [0] * EIGHT))
 
 
+def _join_masks(builder: Any, masks: list[Any]) -> Any:
+    """Masks of 64 lanes in all as one number, the first lane lowest."""
+    while len(masks) > 1:
+        both = ir.Constant(ir.VectorType(ir.IntType(32), 2 * masks[0].type.count), list(range(2 * masks[0].type.count)))
+        pairs = zip(masks[::2], masks[1::2], strict=True)
+        masks = [builder.shuffle_vector(left, right, both) for left, right in pairs]
+    return builder.bitcast(masks[0], ir.IntType(64))
+
+
+def _fused_multiply_add(builder: Any) -> Any:
+    """LLVM's a b + c of eight lanes, rounded once."""
+    name = "llvm.fma.v8f64"
+    fma = builder.module.globals.get(name)
+    if fma is None:
+        fma = ir.Function(builder.module, ir.FunctionType(_vector, [_vector] * 3), name)
+    return fma
+
+
 @intrinsic
 def compress_eight(typing_context, values, at, low, high, out, to):  # type: ignore[no-untyped-def]
     """Eight values from `at` on: those in (low, high] to `out` from `to` on. (inside, equal to low, above high, odd).
@@ -90,10 +108,7 @@ def tile_below_wide(typing_context, prices, at, columns, first, last, weights, s
         price, column, weight, limit, value = (address(which) for which in (0, 2, 5, 8, 9))
         begin = address(6)
         at, first, last, scale = (arguments[which] for which in (1, 3, 4, 7))
-        name = "llvm.fma.v8f64"
-        fma = builder.module.globals.get(name)
-        if fma is None:
-            fma = ir.Function(builder.module, ir.FunctionType(_vector, [_vector] * 3), name)
+        fma = _fused_multiply_add(builder)
         opened = []
         for row in range(TILE_ROWS):
             cash = builder.load(builder.gep(begin, [word(row)]))
@@ -136,13 +151,8 @@ def tile_below_wide(typing_context, prices, at, columns, first, last, weights, s
         builder.position_at_end(store)
         for where, total in enumerate(sums):
             builder.store(total, wide(builder.gep(value, [word(EIGHT * where)])), align=8)
-        halves = []
-        for half in (below[: len(below) // 2], below[len(below) // 2 :]):
-            lanes_below = word(0)
-            for where, mask in enumerate(half):
-                bits = builder.zext(builder.bitcast(mask, _byte), word)
-                lanes_below = builder.or_(lanes_below, builder.shl(bits, word(EIGHT * where)))
-            halves.append(lanes_below)
+        half = len(below) // 2
+        halves = [_join_masks(builder, below[:half]), _join_masks(builder, below[half:])]
         builder.branch(end)
 
         builder.position_at_end(end)
@@ -152,6 +162,74 @@ def tile_below_wide(typing_context, prices, at, columns, first, last, weights, s
             chosen.add_incoming(word(0), done)
             chosen.add_incoming(half, store)
             answer.append(chosen)
+        return context.make_tuple(builder, signature.return_type, answer)
+
+    return signature, generate
+
+
+TILE_STEPS = 2 * EIGHT
+
+
+@intrinsic
+def steps_below_wide(
+    typing_context, prices, at, stride, columns, first, last, weights, row, cash, scales, step, limits
+):  # type: ignore[no-untyped-def]
+    """`collatrisk.kernels.tile.steps_below_plain` with all sums in registers: eight of eight steps each."""
+    signature = types.UniTuple(types.uint64, 2)(
+        prices, types.intp, types.intp, columns, types.intp, types.intp, weights, types.intp, cash, scales, types.intp,
+        limits,
+    )  # fmt: skip
+
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        price, column, weight, opening, scale, limit = (
+            context.make_array(signature.args[which])(context, builder, arguments[which]).data
+            for which in (0, 3, 6, 8, 9, 11)
+        )
+        at, stride, first, last, row, step = (arguments[which] for which in (1, 2, 4, 5, 7, 10))
+        word = ir.IntType(64)
+        rows, parts = range(TILE_ROWS), range(TILE_STEPS // EIGHT)
+        fma = _fused_multiply_add(builder)
+
+        def number(data: Any, index: Any, shift: int) -> Any:
+            return _spread(builder, builder.load(builder.gep(data, [builder.add(index, word(shift))])))
+
+        def eight(data: Any, index: Any, part: int) -> Any:
+            place = builder.gep(data, [builder.add(index, word(EIGHT * part))])
+            return builder.load(builder.bitcast(place, _vector.as_pointer()), align=8)
+
+        factors = [eight(scale, step, part) for part in parts]
+        opened = [builder.fmul(number(opening, row, r), factor) for r in rows for factor in factors]
+        entry = builder.block
+        test, body, done = (builder.append_basic_block(part) for part in ("test", "body", "done"))
+        builder.branch(test)
+        builder.position_at_end(test)
+        j, sums = builder.phi(word), [builder.phi(_vector) for _ in opened]
+        j.add_incoming(first, entry)
+        for total, begun in zip(sums, opened, strict=True):
+            total.add_incoming(begun, entry)
+        builder.cbranch(builder.icmp_signed("<", j, last), body, done)
+
+        builder.position_at_end(body)
+        place = builder.add(at, builder.mul(builder.load(builder.gep(column, [j])), stride))
+        steps = [eight(price, place, part) for part in parts]
+        four = builder.mul(j, word(TILE_ROWS))
+        for r in rows:
+            factor = number(weight, four, r)
+            for part in parts:
+                total = sums[r * len(parts) + part]
+                total.add_incoming(builder.call(fma, [steps[part], factor, total]), body)
+        j.add_incoming(builder.add(j, word(1)), body)
+        builder.branch(test)
+
+        builder.position_at_end(done)
+        answer = []
+        pair = builder.mul(row, word(2))
+        for which in range(2):
+            below = []
+            for r in rows:
+                bound = number(limit, pair, 2 * r + which)
+                below += [builder.fcmp_ordered("<", sums[r * len(parts) + part], bound) for part in parts]
+            answer.append(_join_masks(builder, below))
         return context.make_tuple(builder, signature.return_type, answer)
 
     return signature, generate
@@ -180,10 +258,7 @@ def subtract_products_wide(typing_context, flat, first, second, count, target): 
         word = ir.IntType(64)
         data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
         first, second, count, target = arguments[1:]
-        name = "llvm.fma.v8f64"
-        fma = builder.module.globals.get(name)
-        if fma is None:
-            fma = ir.Function(builder.module, ir.FunctionType(_vector, [_vector] * 3), name)
+        fma = _fused_multiply_add(builder)
 
         def place(start: Any, part: int) -> Any:
             spot = builder.gep(data, [builder.add(start, word(EIGHT * part))])

@@ -32,7 +32,7 @@ def book_margin_calls(
     lowest_level: float = 0.95,
     prune: bool = True,
     executor: Executor | None = None,
-    block_size: int = 4 * MICRO_BLOCK,
+    block_size: int = MICRO_BLOCK,
     progress: Callable[[int, int], object] | None = None,
 ) -> BookCalls:
     """Which accounts of a book are called and liquidated, how likely, and how much of the book at once.

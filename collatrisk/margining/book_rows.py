@@ -51,24 +51,25 @@ def book_rows(book: Book, terms: Terms, source: PathSource) -> BookRows:
     from collatrisk.kernels.tile import ROWS, pack_rows, rows_by_columns
 
     at = np.array([source.assets.index(asset) for asset in book.assets], dtype=np.int64)
-    spot = np.concatenate([source.spot[at], source.spot[at]])
-    account, weights, barriers, opened = _unordered(book, terms)
+    account, used, weights, barriers, opened = _unordered(book, terms)
+    owed = used >= at.size
+    sources = np.concatenate([at, at])[used]
+    spot = source.spot[sources]
     cash = _thresholds(book, terms)[1] * book.held[account, -1]
     debts = (book.owed[:, :-1] @ source.spot[at] + book.owed[:, -1])[account]
 
     # Rows of the same columns and about as far from their barriers share tiles: bounds then hold for all or for none.
     distance = weights @ spot + cash - barriers[np.arange(account.size), opened]
-    size = np.maximum(np.abs(weights) @ spot + cash, np.finfo(np.float64).tiny)
+    size = np.maximum(weights @ np.where(owed, -spot, spot) + cash, np.finfo(np.float64).tiny)
     order = rows_by_columns(weights, distance / size)
     n_rows = -(-account.size // ROWS) * ROWS
-    used = np.flatnonzero(weights.any(axis=0))
-    bounds, columns, packed = pack_rows(weights[order][:, used])
+    bounds, columns, packed = pack_rows(weights[order])
     barriers, opened = _filled(barriers[order], n_rows, NEVER), _filled(opened[order], n_rows, N_EVENTS)
     cash, levels = _filled(cash[order], n_rows, 0.0), opened.copy()
-    open_rows(spot[used], bounds, columns, packed, cash, barriers, levels)
+    open_rows(spot, bounds, columns, packed, cash, barriers, levels)
     return BookRows(
-        sources=np.concatenate([at, at])[used],
-        owed=(np.arange(2 * at.size) >= at.size)[used],
+        sources=sources,
+        owed=owed,
         growth=math.exp(terms.borrow_rate * source.clock.step_years),
         bounds=bounds,
         columns=columns,
@@ -79,12 +80,16 @@ def book_rows(book: Book, terms: Terms, source: PathSource) -> BookRows:
         debts=_filled(debts[order], n_rows, 0.0),
         account=_filled(account[order], n_rows, -1),
         opened=opened,
-        exposure=(weights.sum(axis=0) * spot)[used],
+        exposure=weights.sum(axis=0) * spot,
     )
 
 
-def _unordered(book: Book, terms: Terms) -> tuple[IntArray, FloatArray, FloatArray, IntArray]:
-    """(account, weights, barriers, level before step 0) of every row; weights of collateral, then of debts."""
+def _unordered(book: Book, terms: Terms) -> tuple[IntArray, IntArray, FloatArray, FloatArray, IntArray]:
+    """(account, columns, weights, barriers, level before step 0) of every row.
+
+    Columns are the assets as collateral, then as debts; those that no row uses are left out, and weights are of the
+    others: float64 (n_rows, n_columns).
+    """
     from collatrisk.kernels.book import CALL, LIQUIDATION, N_EVENTS, NEVER
 
     counted = book.held[:, :-1] * _thresholds(book, terms)[0]
@@ -95,7 +100,9 @@ def _unordered(book: Book, terms: Terms) -> tuple[IntArray, FloatArray, FloatArr
     calls, liquidations = slice(plain.size, plain.size + both.size), slice(plain.size + both.size, account.size)
     multiple = np.ones(account.size)
     multiple[calls] = terms.margin_call
-    weights = np.hstack([counted[account], -multiple[:, None] * debts[account]])
+    used = np.flatnonzero(np.concatenate([counted.any(axis=0), debts.any(axis=0)]))
+    as_collateral, as_debt = used[used < len(book.assets)], used[used >= len(book.assets)] - len(book.assets)
+    weights = np.hstack([counted[:, as_collateral][account], -multiple[:, None] * debts[:, as_debt][account]])
 
     due = np.where((cash > 0) | mixed, cash, NEVER)
     barriers = np.full((account.size, N_EVENTS), NEVER)
@@ -105,7 +112,7 @@ def _unordered(book: Book, terms: Terms) -> tuple[IntArray, FloatArray, FloatArr
     barriers[liquidations, LIQUIDATION] = due[both]
     opened = np.zeros(account.size, dtype=np.int64)
     opened[liquidations] = LIQUIDATION
-    return account, weights, barriers, opened
+    return account, used, weights, barriers, opened
 
 
 def _thresholds(book: Book, terms: Terms) -> tuple[FloatArray, float]:
