@@ -171,9 +171,9 @@ TILE_STEPS = 2 * EIGHT
 
 
 @intrinsic
-def steps_below_wide(
+def steps_below_wide(  # type: ignore[no-untyped-def]
     typing_context, prices, at, stride, columns, first, last, weights, row, cash, scales, step, limits
-):  # type: ignore[no-untyped-def]
+):
     """`collatrisk.kernels.tile.steps_below_plain` with all sums in registers: eight of eight steps each."""
     signature = types.UniTuple(types.uint64, 2)(
         prices, types.intp, types.intp, columns, types.intp, types.intp, weights, types.intp, cash, scales, types.intp,
