@@ -40,7 +40,7 @@ def _steps() -> dict[str, Step]:
     import pandas as pd
 
     from collatrisk.collateral import Book, Loan, Mix, Terms
-    from collatrisk.dependence import Dcc, fit_dependence
+    from collatrisk.dependence import Dcc, StudentTCopula, fit_dependence
     from collatrisk.liquidation import AuctionTerms, DutchTerms, LinearDecrease, run_auctions
     from collatrisk.liquidation.bands import BandPosition, BandTerms
     from collatrisk.liquidation.bands_run import run_bands
@@ -52,7 +52,7 @@ def _steps() -> dict[str, Step]:
     from collatrisk.risk import var_and_es
     from collatrisk.simulation import Jump, MarketModel, PathPlan
     from collatrisk.sizing import compare_mixes, haircut, liquidation_threshold, max_ltv
-    from collatrisk.volatility import Garch, Peg, fit_panel, fit_peg
+    from collatrisk.volatility import Garch, Peg, fit_panel, fit_peg, fit_volatility
 
     model = MarketModel.constant({"ETH": 0.8, "BTC": 0.6}, correlation=0.8)
     plan = PathPlan(model, n_paths=2048, horizon_days=3, seed=1)
@@ -86,7 +86,8 @@ def _steps() -> dict[str, Step]:
             plan, PerpetualPositions(1.0, {"ETH": 1.0}), ExchangeTerms(((1.0, 0.01),))
         ),
         "auctions": lambda: run_auctions(plan, loan, AuctionTerms(DutchTerms(LinearDecrease(3600), buffer=1.2))),
-        "fits": lambda: fit_panel([0.01 * noise], Garch()),
+        "fits": lambda: (fit_panel([0.01 * noise], Garch()), fit_volatility(noise, Garch())),
+        "copulas": lambda: fit_dependence(uniforms, StudentTCopula(), assets=("ETH", "BTC")),
         "dynamic correlation": lambda: fit_dependence(
             uniforms, Dcc("corrected"), assets=("ETH", "BTC"), std_errors=False
         ),

@@ -23,7 +23,7 @@ from collatrisk.dependence import (
     spec_from_dict,
 )
 from collatrisk.dependence.density import gaussian_loglikelihood, normal_scores, t_log_density, t_scores
-from collatrisk.dependence.kendall import kendall_tau, tau_influence
+from collatrisk.dependence.kendall import Concordance
 
 CORRELATION = np.array([[1.0, 0.6, 0.3], [0.6, 1.0, -0.2], [0.3, -0.2, 1.0]])
 NAMES = ("BTC", "ETH", "PAXG")
@@ -42,7 +42,7 @@ def normal_uniforms(n: int, correlation: np.ndarray, seed: int) -> np.ndarray:
 
 def tau_errors(uniforms: np.ndarray) -> np.ndarray:
     """Standard errors of Kendall's tau, pair by pair; 0 on the diagonal."""
-    return np.sqrt(np.mean(tau_influence(uniforms) ** 2, axis=0) / len(uniforms))
+    return np.sqrt(np.mean(Concordance.of(uniforms).influence ** 2, axis=0) / len(uniforms))
 
 
 @pytest.mark.parametrize("nu", [2.1, 4.7, 30.0, 200.0])
@@ -97,7 +97,7 @@ def test_kendall_tau_of_an_elliptical_copula() -> None:
     n = 4000
     expected = 2 / math.pi * np.arcsin(CORRELATION)
     for uniforms in (t_uniforms(n, CORRELATION, 3.0, 21), normal_uniforms(n, CORRELATION, 22)):
-        assert np.all(np.abs(kendall_tau(uniforms) - expected) <= 4 * tau_errors(uniforms) + 1e-12)
+        assert np.all(np.abs(Concordance.of(uniforms).tau - expected) <= 4 * tau_errors(uniforms) + 1e-12)
 
 
 def test_gaussian_data_leave_nu_on_its_bound() -> None:

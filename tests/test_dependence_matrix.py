@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 
 from collatrisk.base.errors import InputError
 from collatrisk.dependence import correlation_factor, equicorrelation, nearest_correlation
-from collatrisk.dependence.kendall import kendall_tau, tau_influence, tau_to_correlation
+from collatrisk.dependence.kendall import Concordance, tau_to_correlation
 from collatrisk.dependence.shrinkage import constant_correlation_target, ledoit_wolf_intensity
 
 
@@ -116,7 +116,7 @@ def test_equicorrelation_has_its_bounds() -> None:
 def test_kendall_agrees_with_counting_pairs_ties_included(values: np.ndarray) -> None:
     if np.any(np.ptp(values, axis=0) == 0):
         values = values + np.arange(len(values))[:, None]
-    tau = kendall_tau(values)
+    tau = Concordance.of(values).tau
     for i in range(3):
         for j in range(3):
             assert tau[i, j] == pytest.approx(naive.kendall_tau_b(values[:, i], values[:, j]), abs=1e-12)
@@ -125,13 +125,13 @@ def test_kendall_agrees_with_counting_pairs_ties_included(values: np.ndarray) ->
 def test_influence_is_the_projection_and_gives_the_variance_of_tau() -> None:
     rng = np.random.default_rng(5)
     x = rng.standard_normal((40, 2)) @ np.array([[1.0, 0.6], [0.0, 0.8]])
-    influence = tau_influence(x)
+    influence = Concordance.of(x).influence
     i = 7
     signs = np.sign(x[i, 0] - x[:, 0]) * np.sign(x[i, 1] - x[:, 1])
     all_signs = np.sign(x[:, None, 0] - x[None, :, 0]) * np.sign(x[:, None, 1] - x[None, :, 1])
     assert influence[i, 0, 1] == pytest.approx(2 * (signs.mean() - all_signs.mean()), abs=1e-12)
     # Independence: n Var(tau_hat) -> 4/9, of the projection 4/9 exactly.
-    large = tau_influence(rng.standard_normal((6000, 2)))
+    large = Concordance.of(rng.standard_normal((6000, 2))).influence
     assert np.mean(large[:, 0, 1] ** 2) == pytest.approx(4 / 9, abs=4 * 0.45 / math.sqrt(6000))
 
 

@@ -43,7 +43,7 @@ def t_log_density(scores: FloatArray, correlation: FloatArray, nu: float) -> Flo
     """
     size = scores.shape[1]
     _, log_determinant = np.linalg.slogdet(correlation)
-    quadratic = np.sum(scores * np.linalg.solve(correlation, scores.T).T, axis=1)
+    quadratic = np.sum(scores @ np.linalg.inv(correlation) * scores, axis=1)
     constant = gammaln((nu + size) / 2) + (size - 1) * gammaln(nu / 2) - size * gammaln((nu + 1) / 2)
     margins = np.sum(np.log1p(scores * scores / nu), axis=1)
     joint = np.log1p(quadratic / nu)

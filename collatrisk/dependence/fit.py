@@ -15,9 +15,10 @@ from collatrisk.dependence.correlation import as_numbers
 from collatrisk.dependence.density import gaussian_loglikelihood, normal_scores
 from collatrisk.dependence.dynamic_specs import Dcc, EwmaCorrelation
 from collatrisk.dependence.historical import FilteredHistorical
-from collatrisk.dependence.kendall import kendall_tau, tau_to_correlation
+from collatrisk.dependence.kendall import Concordance, tau_to_correlation
 from collatrisk.dependence.prepared import prepare
 from collatrisk.dependence.result import DependenceFit
+from collatrisk.dependence.score_curve import ScoreCurve
 from collatrisk.dependence.specs import (
     DEPENDENCE_SPECS,
     DependenceSpec,
@@ -118,8 +119,8 @@ def _fit_gaussian(data: FloatArray, spec: GaussianCopula, names: tuple[str, ...]
 
 
 def _fit_student(data: FloatArray, spec: StudentTCopula, names: tuple[str, ...]) -> DependenceFit:
-    tau = kendall_tau(data)
-    used = prepare(tau_to_correlation(tau), normal_scores(data), spec.shrinkage, names)
+    pairs = Concordance.of(data)
+    used = prepare(tau_to_correlation(pairs.tau), normal_scores(data), spec.shrinkage, names)
     rows = np.ix_(used.distinct, used.distinct)
     if len(used.distinct) < 2:
         problems = Problems("fit_dependence", DataError)
@@ -127,13 +128,13 @@ def _fit_student(data: FloatArray, spec: StudentTCopula, names: tuple[str, ...])
             "uniforms", list(names), "all move as one, which tells nothing of nu", "keep one, or GaussianCopula()"
         )
         problems.raise_if_any()
-    distinct = np.ascontiguousarray(data[:, used.distinct])
-    nu, value = fit_nu(distinct, used.matrix[rows])
+    curve = ScoreCurve(data[:, used.distinct])
+    nu, value = fit_nu(curve, used.matrix[rows])
     finding = nu_finding(nu)
     inside = NU_LOW < nu < NU_HIGH
     # Shrinkage scales what the sample correlation passes on; its target is taken as given.
     left = 1.0 - used.shrinkage
-    error = nu_standard_error(distinct, used.matrix[rows], tau[rows], nu, left) if inside else None
+    error = nu_standard_error(curve, used.matrix[rows], pairs.select(used.distinct), nu, left) if inside else None
     return DependenceFit(
         spec,
         names,

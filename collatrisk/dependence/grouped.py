@@ -11,9 +11,10 @@ from scipy.special import gammaln
 from collatrisk.base.findings import Finding
 from collatrisk.base.validation import Problems
 from collatrisk.dependence.density import normal_scores, t_scores
-from collatrisk.dependence.kendall import kendall_tau, tau_to_correlation
+from collatrisk.dependence.kendall import Concordance, tau_to_correlation
 from collatrisk.dependence.prepared import prepare
 from collatrisk.dependence.result import DependenceFit
+from collatrisk.dependence.score_curve import ScoreCurve
 from collatrisk.dependence.specs import GroupedTCopula
 from collatrisk.dependence.student import NU_HIGH, NU_LOW, fit_nu, nu_finding, nu_standard_error
 from collatrisk.dependence.t_group import TGroup
@@ -27,21 +28,21 @@ _CHUNK_ELEMENTS = 4_000_000
 def fit_grouped(data: FloatArray, spec: GroupedTCopula, names: tuple[str, ...]) -> DependenceFit:
     """What `fit_dependence` does for a grouped t copula; arguments are checked but for the groups."""
     _check_groups(spec, names)
-    tau = kendall_tau(data)
-    used = prepare(tau_to_correlation(tau), normal_scores(data), spec.shrinkage, names)
+    pairs = Concordance.of(data)
+    used = prepare(tau_to_correlation(pairs.tau), normal_scores(data), spec.shrinkage, names)
     groups: list[TGroup] = []
     findings = list(used.findings)
     for name, assets in spec.groups:
         rows = [names.index(asset) for asset in assets if names.index(asset) in used.distinct]
         block = np.ix_(rows, rows)
-        columns = np.ascontiguousarray(data[:, rows])
-        nu, _ = fit_nu(columns, used.matrix[block])
+        curve = ScoreCurve(data[:, rows])
+        nu, _ = fit_nu(curve, used.matrix[block])
         note = nu_finding(nu)
         if note is not None:
             findings.append(Finding(note.code, note.severity, name, note.message))
         inside = NU_LOW < nu < NU_HIGH
         kept = 1.0 - used.shrinkage
-        error = nu_standard_error(columns, used.matrix[block], tau[block], nu, kept) if inside else None
+        error = nu_standard_error(curve, used.matrix[block], pairs.select(rows), nu, kept) if inside else None
         groups.append(TGroup(name, assets, nu, error))
     of_asset = [group.nu for asset in names for group in groups if asset in group.assets]
     distinct = used.distinct

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collatrisk.base.findings import Finding
-from collatrisk.dependence.density import t_correlation_slope, t_log_density, t_scores
-from collatrisk.dependence.kendall import tau_influence
+from collatrisk.dependence.density import t_correlation_slope, t_log_density
+from collatrisk.dependence.kendall import Concordance
+from collatrisk.dependence.score_curve import ScoreCurve
 
 FloatArray = NDArray[np.float64]
 
@@ -19,7 +20,7 @@ _FLAT = 1e-6
 _STEP = 1e-2
 
 
-def fit_nu(uniforms: FloatArray, correlation: FloatArray) -> tuple[float, float]:
+def fit_nu(curve: ScoreCurve, correlation: FloatArray) -> tuple[float, float]:
     """Degrees of freedom in [2.1, 200] that maximise the copula's likelihood at the given correlation.
 
     The search runs in 1 / nu, in which the likelihood goes smoothly to the Gaussian limit: a grid, then Brent's method
@@ -33,7 +34,7 @@ def fit_nu(uniforms: FloatArray, correlation: FloatArray) -> tuple[float, float]
 
     def loss(inverse: float) -> float:
         nu = 1.0 / inverse
-        return -float(np.sum(t_log_density(t_scores(uniforms, nu), correlation, nu)))
+        return -float(np.sum(t_log_density(curve.quantiles(nu), correlation, nu)))
 
     losses = [loss(1.0 / nu) for nu in _GRID]
     best = int(np.argmin(losses))
@@ -46,13 +47,13 @@ def fit_nu(uniforms: FloatArray, correlation: FloatArray) -> tuple[float, float]
 
 
 def nu_standard_error(
-    uniforms: FloatArray, correlation: FloatArray, tau: FloatArray, nu: float, passed_on: float = 1.0
+    curve: ScoreCurve, correlation: FloatArray, pairs: Concordance, nu: float, passed_on: float = 1.0
 ) -> float | None:
     """Standard error of nu that allows for the correlation's having been estimated from Kendall's tau first.
 
     Godambe's sandwich for the two-step estimator (Newey and McFadden, 1994, theorem 6.1): with s_i the score in nu and
     D the mean derivative of s in the correlations, var = mean((s_i + D . influence_i)^2) / (n mean(ds/dnu)^2).
-    `passed_on` is the share of the sample's correlation that shrinkage leaves.
+    `pairs` are those of the same uniforms; `passed_on` is the share of the sample's correlation that shrinkage leaves.
     It takes the uniforms as given: the error of the marginals' parameters is not in it, nor is serial dependence.
 
     Returns
@@ -64,19 +65,19 @@ def nu_standard_error(
     half = (high - low) / 2
     middle = (high + low) / 2
     points = (low, middle, high)
-    scores = [t_scores(uniforms, point) for point in points]
+    scores = [curve.quantiles(point) for point in points]
     density = [t_log_density(x, correlation, point) for x, point in zip(scores, points, strict=True)]
     score = (density[2] - density[0]) / (2 * half)
     curvature = float(np.mean(density[2] - 2 * density[1] + density[0])) / half**2
     if not curvature < 0:
         return None
     cross = t_correlation_slope(scores[2], correlation, high) - t_correlation_slope(scores[0], correlation, low)
-    chain = math.pi / 2 * np.cos(math.pi / 2 * tau)
+    chain = math.pi / 2 * np.cos(math.pi / 2 * pairs.tau)
     # Half of the double sum: each pair counts once, and the slope already moves both mirrored entries.
     weight = 0.5 * passed_on * cross / (2 * half) * chain
-    moved = np.einsum("ijk,jk->i", tau_influence(uniforms), weight)
+    moved = np.einsum("ijk,jk->i", pairs.influence, weight)
     meat = float(np.mean((score - score.mean() + moved) ** 2))
-    return math.sqrt(meat / len(uniforms)) / -curvature
+    return math.sqrt(meat / len(score)) / -curvature
 
 
 def nu_finding(nu: float) -> Finding | None:

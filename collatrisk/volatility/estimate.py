@@ -20,6 +20,8 @@ from collatrisk.volatility.starts import starting_points
 # Above this decrement the Hessian is replaced by the outer product of the scores, which costs nothing.
 _FAR = 1.0
 _DONE = 1e-16
+_LAST = 1e-9  # a Newton step from here ends at rounding
+_ROUNDING = 1e-9  # of a sum of log-likelihoods
 _ON_BOUND = 1e-9
 _MAX_STEPS = 60
 _MAX_TANGENTS = 40
@@ -163,14 +165,35 @@ def _polish(likelihood: Likelihood, start: Array) -> tuple[float, Array] | None:
         step, decrement = _ascent(likelihood, theta, state[1], near)
         if decrement < _DONE:
             break
+        if decrement < _FAR and not near:
+            near = True  # the same point once more, with its Hessian
+            continue
+        if near and decrement < _LAST:
+            last = _last_step(likelihood, theta, step, float(state[0].sum()))
+            if last is not None:
+                return last
         moved = _line_search(likelihood, theta, step, float(state[0].sum()))
         if moved is None:
             if near:
                 break
         else:
             theta, state = moved
-        near = near or decrement < _FAR or moved is None
+        near = near or moved is None
     return float(state[0].sum()), theta
+
+
+def _last_step(likelihood: Likelihood, theta: Array, step: Array, value: float) -> tuple[float, Array] | None:
+    """The end of a Newton step whose gain is lost in the rounding of the sum; None where a constraint is near.
+
+    So close to the optimum the step squares the distance, which no comparison of likelihoods could see.
+    """
+    rows, limits, _ = likelihood.constraints()
+    point = theta + step
+    if min((rows @ theta - limits).min(initial=1.0), (rows @ point - limits).min(initial=1.0)) <= _ON_BOUND:
+        return None
+    state = likelihood.evaluate(point)
+    found = float("-inf") if state is None else float(state[0].sum())
+    return (found, point) if found > value - _ROUNDING else None
 
 
 def _ascent(likelihood: Likelihood, theta: Array, scores: Array, near: bool) -> tuple[Array, float]:

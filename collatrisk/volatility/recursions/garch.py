@@ -80,9 +80,15 @@ class GarchCoefficients:
     def variances(self, residuals: Array, start: Array) -> Array:
         """h (n,) along residuals (n,)."""
         up, down = self.weights
-        sizes = self._sizes(residuals)
         level = float(self.to_power(start)[0])
         before = self.before or tuple(0.5 * (up + down))
+        if self.power == 2.0 and self.beta:
+            from collatrisk.kernels.garch_scores import garch_variances
+
+            found = np.empty(residuals.shape)
+            garch_variances(residuals, level, self.omega, up, down, np.array(before), np.array(self.beta), found)
+            return found
+        sizes = self._sizes(residuals)
         inputs = np.full(residuals.shape, self.omega)
         for lag in range(1, self.residual_lags + 1):
             weighted = np.where(residuals < 0.0, down[lag - 1], up[lag - 1]) * sizes

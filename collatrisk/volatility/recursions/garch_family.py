@@ -68,6 +68,8 @@ class GarchFamily:
     def slopes(self, values: Array, walk: Walk) -> Array:
         """d h / d(mean parameters, own): each row obeys the recursion, driven by the derivative of its inputs."""
         found, e, power = self.recursion(values), walk.residuals, self.power
+        if power == 2.0 and found.beta:
+            return self._slopes_of_squares(found, walk)
         rises = 2.0 * e if power == 2.0 else power * np.abs(e) ** (power - 1.0) * np.sign(e)
         falls = np.minimum(rises, 0.0)
         level = float(found.to_power(walk.start)[0])
@@ -93,6 +95,19 @@ class GarchFamily:
             return np.empty((0, e.size))
         derivatives = filtered(np.array(rows), found.beta, np.array(before))
         return derivatives if power == 2.0 else derivatives * (2.0 / power * walk.variances / s)
+
+    def _slopes_of_squares(self, found: GarchCoefficients, walk: Walk) -> Array:
+        """The same for a recursion in the variances themselves, compiled."""
+        from collatrisk.kernels.garch_scores import garch_slopes
+
+        own = not isinstance(self.spec, Ewma)
+        slopes = np.empty((len(walk.residual_slopes) + (len(self.names) if own else 0), walk.residuals.size))
+        weights = (np.array(each, dtype=np.float64) for each in (found.alpha, found.gamma, found.beta))
+        garch_slopes(
+            walk.residuals, walk.variances, walk.residual_slopes, float(walk.start[0]),
+            np.ascontiguousarray(walk.start_slopes[:, 0]), *weights, own, slopes,
+        )  # fmt: skip
+        return slopes
 
     def bounds(self, variance: float) -> list[tuple[float, float]]:
         """arch's."""

@@ -1,0 +1,89 @@
+"""The kernels behind `fit_market`: pairs counted for Kendall's tau, scores of a t copula, slopes of GARCH variances."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st
+from hypothesis.extra.numpy import arrays
+from naive_fits import concordance as counted, garch_slopes as carried
+from scipy import stats
+
+from collatrisk.dependence.density import t_scores
+from collatrisk.dependence.kendall import Concordance
+from collatrisk.dependence.score_curve import ScoreCurve
+from collatrisk.kernels.garch_scores import garch_slopes, garch_variances
+from collatrisk.volatility import Ewma, Garch
+from collatrisk.volatility.likelihood import Likelihood
+
+
+@settings(max_examples=60)
+@given(arrays(np.float64, st.tuples(st.integers(1, 30), st.just(3)), elements=st.integers(0, 5).map(float)))
+def test_pairs_are_counted_ties_included(values):
+    found = Concordance.of(values).counts
+    for i in range(3):
+        for j in range(3):
+            np.testing.assert_array_equal(found[:, i, j], counted(values[:, i], values[:, j]))
+
+
+def test_tau_is_scipys_on_a_long_sample_with_ties():
+    rng = np.random.default_rng(4)
+    values = rng.standard_normal((5_000, 3)) @ np.array([[1.0, 0.5, -0.7], [0.0, 0.8, 0.1], [0.0, 0.0, 0.7]])
+    values[:, 2] = values[:, 2].round(1)
+    tau = Concordance.of(values).tau
+    for i in range(3):
+        for j in range(i):
+            assert tau[i, j] == pytest.approx(stats.kendalltau(values[:, i], values[:, j]).statistic, abs=1e-14)
+
+
+def test_tau_of_some_columns_is_that_of_the_columns_alone():
+    values = np.random.default_rng(5).standard_normal((60, 4))
+    some = Concordance.of(values).select([2, 0])
+    np.testing.assert_array_equal(some.counts, Concordance.of(values[:, [2, 0]]).counts)
+    np.testing.assert_allclose(some.influence.mean(axis=0), 0.0, atol=1e-15)
+
+
+@pytest.mark.parametrize("nu", [2.1, 3.3, 8.0, 60.0, 200.0])
+def test_scores_of_the_curve_are_t_quantiles(nu):
+    far = 10.0 ** -np.arange(0.5, 300.0, 0.25)
+    uniforms = np.concatenate([far, np.linspace(1e-3, 0.999, 2_001), 1 - far[far > 1e-15]])[:, None]
+    found, wanted = ScoreCurve(uniforms).quantiles(nu), t_scores(uniforms, nu)
+    np.testing.assert_allclose(found, wanted, rtol=1e-10, atol=1e-13)
+    np.testing.assert_allclose(ScoreCurve(uniforms).at(nu), wanted * np.sqrt((nu - 2) / nu), rtol=1e-10, atol=1e-13)
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 3), st.integers(0, 2), st.integers(1, 2), st.integers(0, 2), st.integers(0, 2**32 - 1))
+def test_slopes_of_variances_are_those_carried_along(p, o, q, m, seed):
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(1, 12))
+    residuals, slopes = rng.standard_normal(n), rng.standard_normal((m, n))
+    start, moved = float(rng.uniform(0.5, 2.0)), rng.standard_normal(m)
+    alpha, gamma, beta = (rng.uniform(0.0, 0.3, size) for size in (p, o, q))
+    wanted, gradients = carried(residuals, slopes, start, moved, 0.1, alpha, gamma, beta)
+    up, down = np.zeros((2, max(p, o)))
+    up[:p] += alpha
+    down[:p] += alpha
+    down[:o] += gamma
+    variances = np.empty(n)
+    garch_variances(residuals, start, 0.1, up, down, 0.5 * (up + down), beta, variances)
+    np.testing.assert_allclose(variances, wanted, rtol=1e-13)
+    for own in (True, False):
+        found = np.empty((m + (1 + p + o + q if own else 0), n))
+        garch_slopes(residuals, variances, slopes, start, moved, alpha, gamma, beta, own, found)
+        np.testing.assert_allclose(found, gradients[: len(found)], rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("spec", [Garch(p=2, o=1, q=2, dist="skewt", mean="ar1"), Garch(o=0), Ewma(dist="t")])
+@pytest.mark.parametrize("presample", ["mean_square", "backcast"])
+def test_scores_of_observations_are_slopes_of_the_likelihood(spec, presample):
+    """Whichever way the recursion goes: the sum of the scores is the difference quotient of the log-likelihood."""
+    likelihood = Likelihood(np.random.default_rng(2).standard_normal(300), spec, presample)
+    inside = {"mu": 0.1, "ar[1]": -0.2, "omega": 0.2, "nu": 7.0, "lambda": -0.1}
+    theta = np.array([inside.get(name, 0.2) for name in likelihood.names])
+    state = likelihood.evaluate(theta)
+    assert state is not None
+    for place, slope in enumerate(state[1].sum(axis=0)):
+        step = 1e-5 * np.eye(theta.size)[place]
+        quotient = (likelihood.loglikelihood(theta + step) - likelihood.loglikelihood(theta - step)) / 2e-5
+        assert slope == pytest.approx(quotient, rel=1e-5, abs=1e-4)
