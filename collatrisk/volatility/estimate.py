@@ -28,6 +28,9 @@ _MAX_TANGENTS = 40
 _MAX_PROJECTIONS = 20
 _STAYS = 1e-7  # natural steps
 _SPIKE, _FLAT = 0.1, 1e-8  # log-likelihood that a kink in mu is not worth; decrement of an end without slope
+_STENCIL = 1e-3  # natural steps over which scores are differenced
+# Kinks lie some hundredths of a natural step apart: differences are finer there, and taken where none is near.
+_FINE_STENCIL, _CLEAR = 1e-5, 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +176,8 @@ def _polish(likelihood: Likelihood, start: Array) -> tuple[float, Array] | None:
             if last is not None:
                 return last
         moved = _line_search(likelihood, theta, step, float(state[0].sum()))
+        if moved is None and decrement < _LAST:
+            moved = _by_slope(likelihood, theta, step, decrement)
         if moved is None:
             if near:
                 break
@@ -232,28 +237,41 @@ def _describe(likelihood: Likelihood, theta: Array) -> Optimum:
     if state is None:
         raise ArithmeticError("the likelihood is not finite at the optimum")
     values, scores = state
-    rows, limits, _ = likelihood.constraints()
+    rows, limits, labels = likelihood.constraints()
     active = _active(rows, limits, theta, scores.sum(axis=0))
     unit = _units(scores)
     free = _free_directions(rows[list(active)], unit)
-    k = theta.size
-    covariances = [np.full((k, k), np.nan) for _ in range(3)]
-    decrement, identified = 0.0, True
+    decrement = 0.0
     if free.shape[1]:
-        information = -_curvature(likelihood, theta, free)
-        decrement = _newton(information, free.T @ scores.sum(axis=0))[1]
-        identified = bool(np.all(np.isfinite(information))) and _well_conditioned(information)
-        if identified:
-            inverse = np.linalg.inv(information)
-            meat = (scores @ free).T @ (scores @ free)
-            middle = np.linalg.inv(meat) if _well_conditioned(meat) else np.full(meat.shape, np.nan)
-            covariances = [free @ part @ free.T for part in (inverse, inverse @ meat @ inverse, middle)]
-            still = np.all(np.abs(free) < 1e-12 * unit[:, None], axis=1)
-            for covariance in covariances:
-                covariance[still, :] = covariance[:, still] = np.nan
+        decrement = _newton(-_curvature(likelihood, theta, free), free.T @ scores.sum(axis=0))[1]
+    if not likelihood.has_spikes(theta):
+        free = _free_directions(rows[[row for row in active if labels[row] != "kink"]], unit)
+    identified, (hessian, robust, opg) = _covariances(likelihood, theta, scores, free)
     hit = tuple(int(row) for row in np.flatnonzero(rows @ theta - limits <= _ON_BOUND))
-    hessian, robust, opg = covariances
     return Optimum(theta, float(values.sum()), decrement, identified, hit, hessian, robust, opg, likelihood)
+
+
+def _covariances(
+    likelihood: Likelihood, theta: Array, scores: Array, free: Array
+) -> tuple[bool, tuple[Array, Array, Array]]:
+    """Whether minus the Hessian is positive definite along the free directions, and the three covariances."""
+    unit, k = _units(scores), theta.size
+    unknown = np.full((k, k), np.nan)
+    if free.shape[1] == 0:
+        return True, (unknown, unknown, unknown)
+    information = -_curvature(likelihood, theta, free)
+    if not (np.all(np.isfinite(information)) and _well_conditioned(information)):
+        return False, (unknown, unknown, unknown)
+    inverse = np.linalg.inv(information)
+    meat = (scores @ free).T @ (scores @ free)
+    middle = np.linalg.inv(meat) if _well_conditioned(meat) else np.full(meat.shape, np.nan)
+    still = np.all(np.abs(free) < 1e-12 * unit[:, None], axis=1)
+    found = []
+    for part in (inverse, inverse @ meat @ inverse, middle):
+        covariance = free @ part @ free.T
+        covariance[still, :] = covariance[:, still] = np.nan
+        found.append(covariance)
+    return True, (found[0], found[1], found[2])
 
 
 def _well_conditioned(information: Array) -> bool:
@@ -302,8 +320,14 @@ def _free_directions(active_rows: Array, unit: Array) -> Array:
 
 
 def _curvature(likelihood: Likelihood, theta: Array, free: Array) -> Array:
-    """The Hessian along the free directions: central differences of the analytic score over a thousandth of a step."""
-    step = 1e-3
+    """The Hessian along the free directions: central differences of the analytic score over a small natural step.
+
+    With kinks it is that of the stretch between them. What a kink adds to the slope has mean 0 given the past, as every
+    score has, so that the estimate has the usual covariance.
+    """
+    step = _STENCIL
+    if not likelihood.is_smooth:
+        step, theta = _FINE_STENCIL, _clear_of_kinks(likelihood, theta, float(np.abs(free[0]).max()))
     columns = []
     for direction in free.T:
         ahead, behind = likelihood.evaluate(theta + step * direction), likelihood.evaluate(theta - step * direction)
@@ -312,6 +336,14 @@ def _curvature(likelihood: Likelihood, theta: Array, free: Array) -> Array:
         columns.append(free.T @ (ahead[1].sum(axis=0) - behind[1].sum(axis=0)) / (2.0 * step))
     found = np.array(columns)
     return np.asarray(0.5 * (found + found.T), dtype=np.float64)
+
+
+def _clear_of_kinks(likelihood: Likelihood, theta: Array, unit: float) -> Array:
+    """The parameters, or the nearest ones with a higher mu at which no residual is nearly 0."""
+    place = np.array(theta)
+    while unit > 0.0 and np.abs(likelihood.filter(place).residuals).min() < _CLEAR * unit:
+        place[0] += _CLEAR * unit
+    return place
 
 
 def _newton(curvature: Array, gradient: Array) -> tuple[Array, float]:
@@ -344,6 +376,19 @@ def _line_search(
             return point, state
         size *= 0.5
     return None
+
+
+def _by_slope(
+    likelihood: Likelihood, theta: Array, step: Array, slope: float
+) -> tuple[Array, tuple[Array, Array]] | None:
+    """The end of a step within the constraints that takes most of the slope away, where values no longer tell."""
+    rows, limits, _ = likelihood.constraints()
+    held = (rows @ theta - limits <= _ON_BOUND) & (rows @ step <= 0.0)
+    point = _onto(rows[held], limits[held], theta + step)
+    state = likelihood.evaluate(point) if np.all((rows @ point >= limits) | held) else None
+    if state is None or abs(float(state[1].sum(axis=0) @ step)) > 0.5 * slope:
+        return None
+    return point, state
 
 
 def _onto(rows: Array, edges: Array, point: Array) -> Array:

@@ -98,6 +98,11 @@ class Likelihood:
         power = self.family.power
         return self.spec.mean == "zero" or (power is not None and power > 1.0)
 
+    def has_spikes(self, theta: Array) -> bool:
+        """Whether |e| to a power below 1 gives the likelihood spikes instead of mere kinks where e is 0."""
+        power = float(theta[self.names.index("delta")]) if "delta" in self.names else self.family.power
+        return self.spec.mean != "zero" and power is not None and 0.0 < power < 1.0
+
     @property
     def n(self) -> int:
         """How many returns are explained."""
