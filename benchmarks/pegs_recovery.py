@@ -1,14 +1,20 @@
 """Pegs and jumps simulated from known parameters and fitted again: bias, and coverage of nominal 95 % intervals.
 
-    python benchmarks/pegs_recovery.py [replications]
+    python benchmarks/pegs_recovery.py [replications] [--only pegs|jumps] [--save FOLDER]
 
-Histories are paths of the library itself. The figures are in docs/pegs_and_jumps.md.
+Histories are paths of the library itself. The figures are in docs/pegs_and_jumps.md. Every fit is written to FOLDER
+(.recovery unless said otherwise) as soon as it is done; what is there is not done again.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 import math
 import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -39,56 +45,82 @@ def histories(model: cr.MarketModel, count: int, rows: int) -> list[pd.Series]:
     return [pd.Series(prices[:, 0, k], index=dates, name="X") for k in range(count)]
 
 
-def report(name: str, truth: float, values: list[float], inside: list[bool]) -> None:
-    found = np.array(values)
+def replications(file: Path, model: cr.MarketModel, count: int, rows: int, fit: Callable[..., Any]) -> list[Any]:
+    """What `fit` makes of the first `count` histories, those that the file does not have yet done now."""
+    known = [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+    if len(known) < count:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        for prices in histories(model, count, rows)[len(known) :]:
+            known.append(fit(prices))
+            with file.open("a") as out:
+                out.write(json.dumps(known[-1]) + "\n")
+    return known[:count]
+
+
+def report(name: str, truth: float, pairs: list[tuple[float, float]]) -> None:
+    """A row from (estimate, standard error) of each history; intervals are on the logarithm for what is positive."""
+    found = np.array([value for value, _ in pairs])
+    known = [(value, error) for value, error in pairs if math.isfinite(error)]
     error = found.std(ddof=1) / math.sqrt(found.size)
+    plain = float(np.mean([abs(value - truth) <= 1.96 * error for value, error in known]))
+    logs = "" if truth <= 0 else f"{np.mean([abs(math.log(v / truth)) <= 1.96 * e / v for v, e in known]):.3f}"
     write(
         f"| {name} | {truth:g} | {found.mean() - truth:+.2g} ({error:.1g}) | {found.std(ddof=1):.2g} | "
-        f"{np.mean(inside):.3f} | {len(inside)} |"
+        f"{np.mean([error for _, error in known]):.2g} | {plain:.3f} | {logs} | {len(known)} |"
     )
 
 
-def pegs(count: int) -> None:
-    found: dict[str, list[float]] = {name: [] for name in PEG}
-    inside: dict[str, list[bool]] = {name: [] for name in PEG}
-    for prices in histories(market(cr.PegMarginal("X", cr.Peg(), PEG)), count, ROWS):
-        fit = cr.fit_peg(prices, cr.Peg())
-        for name, value in fit.params.items():
-            found[name].append(value)
-            error = fit.std_errors["robust"][name]
-            if math.isfinite(error):
-                inside[name].append(abs(value - PEG[name]) <= 1.96 * error)
-    for name, values in found.items():
-        if inside[name]:
-            report(name, PEG[name], values, inside[name])
+def fitted_peg(prices: pd.Series) -> dict[str, Any]:
+    fit = cr.fit_peg(prices, cr.Peg())
+    errors = fit.std_errors["robust"]
+    return {name: (value, errors[name]) for name, value in fit.params.items()}
 
 
-def jumps(count: int) -> None:
-    spec = cr.Garch(o=0, dist="normal")
-    marginal = cr.Marginal("X", spec, GARCH, {}, (0.0,), (4e-4,))
+def pegs(count: int, folder: Path) -> None:
+    model = market(cr.PegMarginal("X", cr.Peg(), PEG))
+    fits = replications(folder / "pegs.jsonl", model, count, ROWS, fitted_peg)
+    for name in fits[0]:
+        if any(math.isfinite(fit[name][1]) for fit in fits):
+            report(name, PEG[name], [tuple(fit[name]) for fit in fits])
+
+
+def fitted_jumps(prices: pd.Series) -> dict[str, Any]:
+    returns = cr.log_returns(prices.to_frame())["X"]
+    fit = cr.fit_jumps(returns, volatility=cr.Garch(o=0, dist="normal"))
+    sizes = fit.sizes["X"]
+    part = sum(j.intensity_per_year / 365 * j.log_sizes["X"].mean_square for j in fit.jumps)
+    variance = float(fit.returns["X"].var())
+    return {
+        "mean_up": (sizes["up"].mean, sizes["up"].std_error),
+        "mean_down": (sizes["down"].mean, sizes["down"].std_error),
+        "ratio": (variance + part) / float(returns.var()),
+        "left": math.sqrt(variance),
+    }
+
+
+def jumps(count: int, folder: Path) -> None:
+    marginal = cr.Marginal("X", cr.Garch(o=0, dist="normal"), GARCH, {}, (0.0,), (4e-4,))
     model = market(marginal, (cr.Jump("jumps", 20.0, {"X": SIZE}, compensated=True),))
-    names = {"mean_up": SIZE.mean_up, "mean_down": SIZE.mean_down}
-    found: dict[str, list[float]] = {name: [] for name in names}
-    inside: dict[str, list[bool]] = {name: [] for name in names}
-    ratios, spread = [], []
-    for prices in histories(model, count, ROWS + 1):
-        returns = cr.log_returns(prices.to_frame())["X"]
-        fit = cr.fit_jumps(returns, volatility=spec)
-        for name, side in (("mean_up", "up"), ("mean_down", "down")):
-            one = fit.sizes["X"][side]
-            found[name].append(one.mean)
-            inside[name].append(abs(one.mean - names[name]) <= 1.96 * one.std_error)
-        part = sum(j.intensity_per_year / 365 * j.log_sizes["X"].mean_square for j in fit.jumps)
-        ratios.append((fit.returns["X"].var() + part) / returns.var())
-        spread.append(math.sqrt(fit.returns["X"].var()))
-    for name, truth in names.items():
-        report(name, truth, found[name], inside[name])
-    write(f"variance of noise + jumps over the sample: mean {np.mean(ratios):.3f}, sd {np.std(ratios):.3f}")
-    write(f"sd of what is left: {np.mean(spread):.4f}; of the noise alone {math.sqrt(8e-6 / 0.02):.4f}")
+    fits = replications(folder / "jumps.jsonl", model, count, ROWS + 1, fitted_jumps)
+    for name, truth in (("mean_up", SIZE.mean_up), ("mean_down", SIZE.mean_down)):
+        report(name, truth, [tuple(fit[name]) for fit in fits])
+    ratios, left = np.array([fit["ratio"] for fit in fits]), np.array([fit["left"] for fit in fits])
+    write(f"variance of noise + jumps over the sample: mean {ratios.mean():.3f}, sd {ratios.std():.3f}")
+    write(f"sd of what is left: {left.mean():.4f}; of the noise alone {math.sqrt(8e-6 / 0.02):.4f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("replications", type=int, nargs="?", default=200)
+    parser.add_argument("--only", choices=("pegs", "jumps"))
+    parser.add_argument("--save", type=Path, default=Path(".recovery"))
+    options = parser.parse_args()
+    write("| parameter | truth | bias (its s.e.) | sd | mean s.e. | coverage | coverage of logs | intervals |")
+    if options.only != "jumps":
+        pegs(options.replications, options.save)
+    if options.only != "pegs":
+        jumps(options.replications, options.save)
 
 
 if __name__ == "__main__":
-    replications = int(sys.argv[1]) if len(sys.argv) > 1 else 200
-    write("| parameter | truth | bias (its s.e.) | sd | coverage | intervals |")
-    pegs(replications)
-    jumps(replications)
+    main()

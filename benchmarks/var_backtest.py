@@ -1,20 +1,24 @@
 """One-day VaR of every volatility model on daily closes, out of sample.
 
     python benchmarks/var_backtest.py PRICES.csv [--until 2023-12-31] [--assets BTC,ETH] [--every 50] [--window 750]
+                                      [--save FOLDER]
 
 PRICES.csv: a date column and one column an asset. Each model is refitted on the last `window` returns every `every`
 days; in between the recursion runs on with the parameters held. Three 99 % VaRs from each fit: by the law of the model,
 by the empirical quantile of the window's standardised residuals (filtered historical) and by generalised Pareto tails
 of them (McNeil and Frey 2000). Prints a table of the fits on all returns (convergence, residual tests, findings), and a
 table of exceedances with the p-values of Kupiec (1995, their number) and Christoffersen (1998, their independence).
+Each model of each asset is written to FOLDER (.var_backtest unless said otherwise) when it is done, and not done again.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -134,6 +138,21 @@ def exceedance_row(asset: str, title: str, returns: Array, var: Array, failed: i
     return f"| {asset} | {title} | {expected:.1f} | {' | '.join(cells)} | {failed} |"
 
 
+def rows_of(asset: str, title: str, returns: Array, options: argparse.Namespace) -> tuple[str, str]:
+    """Both rows of one model of one asset: from the folder if they are there, else worked out and put there."""
+    settings = f"{options.until}_{options.window}_{options.every}"
+    file = options.save / f"{asset}_{title.replace(' ', '_')}_{settings}.json"
+    if not file.exists():
+        clock = time.perf_counter()
+        fit = fit_volatility(returns, SPECS[title])
+        fitted = fitted_row(asset, title, fit, time.perf_counter() - clock)
+        var, failed = value_at_risk(returns, SPECS[title], options.window, options.every)
+        options.save.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps([fitted, exceedance_row(asset, title, returns[options.window :], var, failed)]))
+    fitted, exceeded = json.loads(file.read_text())
+    return fitted, exceeded
+
+
 def main() -> None:
     """Print both tables."""
     parser = argparse.ArgumentParser()
@@ -142,18 +161,17 @@ def main() -> None:
     parser.add_argument("--assets", default="BTC,ETH,SOL,LINK")
     parser.add_argument("--window", type=int, default=750)
     parser.add_argument("--every", type=int, default=50)
+    parser.add_argument("--save", type=Path, default=Path(".var_backtest"))
     options = parser.parse_args()
     frame = pd.read_csv(options.prices, index_col=0, parse_dates=True).loc[: options.until]
     fits, backtests = [], []
     for asset in options.assets.split(","):
         returns = np.log(frame[asset].dropna()).diff().dropna().to_numpy()
-        for title, spec in SPECS.items():
-            clock = time.perf_counter()
-            fit = fit_volatility(returns, spec)
-            fits.append(fitted_row(asset, title, fit, time.perf_counter() - clock))
-            var, failed = value_at_risk(returns, spec, options.window, options.every)
-            backtests.append(exceedance_row(asset, title, returns[options.window :], var, failed))
-            sys.stdout.write(f"{fits[-1]}\n{backtests[-1]}\n")
+        for title in SPECS:
+            fitted, exceeded = rows_of(asset, title, returns, options)
+            fits.append(fitted)
+            backtests.append(exceeded)
+            sys.stdout.write(f"{fitted}\n{exceeded}\n")
             sys.stdout.flush()
     sys.stdout.write(
         "\n| asset | model | log-likelihood | BIC | persistence | gradient | Ljung-Box | ARCH-LM | findings | s |\n"

@@ -183,8 +183,15 @@ def fit_peg(
         usable, findings = lone_prints(name, prices.index, basis, spec.depeg)
     shocks = np.zeros(basis.size) if shock is None else np.nan_to_num(shock.reindex(prices.index).to_numpy(np.float64))
     data, params, free, notes = search_peg(name, PegData(basis, basis, shocks, usable, spec.depeg), spec, clock)
-    findings += notes
     filtered = data.filter(params)
+    if findings:
+        # Only now is it known which of the prints that were left out belong to a stress.
+        usable, findings = lone_prints(name, prices.index, basis, spec.depeg, filtered.smoothed)
+        if np.any(usable != data.usable):
+            found = search_peg(name, PegData(basis, basis, shocks, usable, spec.depeg), spec, clock)
+            data, params, free, notes = found
+            filtered = data.filter(params)
+    findings += notes
     likely = tuple(parameter for parameter in free if parameter != "down")  # that has an estimate of its own
     inside, robust, hessian = covariance(data, params, likely)
     findings += _bound_findings(name, likely, inside, robust)

@@ -17,13 +17,22 @@ _AGREE = 0.2  # neighbours differ by at most this share of how far the print sta
 
 
 def lone_prints(
-    name: str, rows: pd.Index, basis: NDArray[np.float64], depeg: float
+    name: str,
+    rows: pd.Index,
+    basis: NDArray[np.float64],
+    depeg: float,
+    stressed: NDArray[np.float64] | None = None,
 ) -> tuple[NDArray[np.bool_], list[Finding]]:
     """Which prints are usable, and a finding that names those that are not.
 
     A print is left out if it is further from the mean of its neighbours than `depeg` and than 8 robust standard
     deviations of a step (1.4826 x the median absolute step), and they differ by at most a fifth of that. A depeg that
     is over within a step looks the same: at a finer clock it does not.
+
+    Parameters
+    ----------
+    stressed : (n,) probability of the stress at each row, where it is known: prints scatter more in it than the
+        steps of the whole history tell, so that one beside a row that is likelier stressed than not is no bad print.
 
     Returns
     -------
@@ -33,6 +42,8 @@ def lone_prints(
     away = np.abs(basis[1:-1] - middle)
     scale = 1.4826 * float(np.median(np.abs(np.diff(basis))))
     lone = (away > max(_FAR * scale, depeg)) & (np.abs(basis[2:] - basis[:-2]) <= _AGREE * away)
+    if stressed is not None:
+        lone &= np.maximum(stressed[:-2], stressed[2:]) <= 0.5
     usable = np.ones(basis.size, dtype=np.bool_)
     usable[1:-1] = ~lone
     places = np.flatnonzero(~usable)

@@ -70,8 +70,8 @@ class Peg:
     market : the asset whose shock makes an entry likelier, ``"*"`` for the common shock of all assets that are no pegs,
         None for none.
     dist : law of the noise while pegged, unit variance: ``"t"`` bears single bad prints, or ``"normal"``.
-    lone_prints : ``"trim"`` leaves out single prints far from both of their neighbours (which agree), with a finding
-        that names them; ``"keep"`` takes them for moves.
+    lone_prints : ``"trim"`` leaves out single prints far from both of their neighbours (which agree and are pegged),
+        with a finding that names them; ``"keep"`` takes them for moves.
     given : parameters held at these values instead of being estimated, by the names above, a step.
 
     Raises
