@@ -110,6 +110,19 @@ def test_single_bad_prints_are_left_out_and_hardly_move_the_fit():
     assert kept.n_obs == 1499 > fit.n_obs
 
 
+def test_a_print_beside_a_stressed_one_is_noise_and_no_bad_print():
+    basis = 1e-4 * np.sin(np.arange(60.0))
+    basis[20] = -0.03
+    basis[40:50] = -0.02
+    basis[45] = -0.05
+    rows, stressed = pd.RangeIndex(60), np.zeros(60)
+    assert not lone_prints("USDX", rows, basis, 0.005)[0][[20, 45]].any()
+    stressed[40:50] = 0.9
+    usable, findings = lone_prints("USDX", rows, basis, 0.005, stressed)
+    assert list(np.flatnonzero(~usable)) == [20]
+    assert len(findings[0].rows) == 1
+
+
 def test_a_depeg_of_two_days_is_no_bad_print():
     basis = np.zeros(50)
     basis[20:22] = -0.03, -0.01

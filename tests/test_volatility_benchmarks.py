@@ -14,6 +14,7 @@ from volatility_models import DYNAMICS, MEANS, SHAPES, with_shape
 
 from collatrisk.volatility import fit_volatility
 from collatrisk.volatility.law import Law
+from collatrisk.volatility.likelihood import Likelihood
 from collatrisk.volatility.recursions import recursion_of, simulate_residuals
 from collatrisk.volatility.specs import Aparch, ConstantVolatility, Egarch, Ewma, Figarch, Garch, RiskMetrics2006
 
@@ -51,6 +52,28 @@ def test_optimum_and_all_three_standard_errors_are_those_of_an_independent_twin(
     np.testing.assert_allclose(list(fit.params.values()), theta, rtol=1e-6)
     for kind, wanted in errors.items():
         np.testing.assert_allclose(list(fit.std_errors[kind].values()), wanted, rtol=2e-5, err_msg=kind)
+
+
+@pytest.mark.parametrize(("mean", "seed"), [("constant", 2), ("ar1", 4)])
+def test_an_optimum_on_a_kink_is_one_and_has_all_its_standard_errors(mean, seed):
+    """Between its kinks the likelihood has the twin's curvature, for the mean as well."""
+    spec, twin, truth = EXCHANGE["EGARCH"]
+    y = percents(spec, truth, 400, seed)
+    fit = fit_volatility(y, with_shape(spec, "normal", mean))
+    assert any(finding.code == "parameter-on-kink" for finding in fit.findings)
+    assert np.abs(fit.std_resid).min() < 1e-12
+    assert fit.checks["gradient"] < 1e-6
+    theta, errors = np.array(list(fit.params.values())), np.array(list(fit.std_errors["hessian"].values()))
+    likelihood, rng = Likelihood(y, fit.spec), np.random.default_rng(0)
+    for size in (1e-6, 1e-4, 1e-2):
+        around = theta + size * errors * rng.standard_normal((40, theta.size))
+        assert max(likelihood.loglikelihood(point) for point in around) <= fit.loglikelihood + 1e-9
+    if mean == "constant":
+        aside, steps = np.eye(theta.size)[0] * 1e-4 * errors, (1e-5 * errors).astype(naive.LD)
+        wanted = np.linalg.inv(-naive.hessian_of(twin, theta + aside, y, steps))
+        np.testing.assert_allclose(errors, np.sqrt(np.diag(wanted)), rtol=2e-3)
+    else:
+        np.testing.assert_allclose(errors, list(fit.std_errors["opg"].values()), rtol=0.25)
 
 
 def scaled_params(spec, params, factor):

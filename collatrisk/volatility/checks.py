@@ -177,7 +177,7 @@ def _bound_findings(likelihood: Likelihood, optimum: Optimum) -> list[Finding]:
         if label == "persistence":
             continue
         if label == "kink":
-            text = "mu equals a return, where the likelihood has a kink; "
+            text = "a residual is exactly 0, where the likelihood has a kink in the mean; "
             spiked = likelihood.has_spikes(optimum.theta)
             text += "its standard error is " + ("not defined there" if spiked else "from the slopes on both sides")
             found.append(Finding("parameter-on-kink", "info", "mu", text))

@@ -11,10 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy import linalg
 
+from collatrisk.volatility.curvature import covariances, curvature, free_directions, natural_units, newton_step
 from collatrisk.volatility.distributions import Array
 from collatrisk.volatility.likelihood import Likelihood
+from collatrisk.volatility.recursions import Constraint
 from collatrisk.volatility.starts import starting_points
 
 # Above this decrement the Hessian is replaced by the outer product of the scores, which costs nothing.
@@ -28,9 +29,6 @@ _MAX_TANGENTS = 40
 _MAX_PROJECTIONS = 20
 _STAYS = 1e-7  # natural steps
 _SPIKE, _FLAT = 0.1, 1e-8  # log-likelihood that a kink in mu is not worth; decrement of an end without slope
-_STENCIL = 1e-3  # natural steps over which scores are differenced
-# Kinks lie some hundredths of a natural step apart: differences are finer there, and taken where none is near.
-_FINE_STENCIL, _CLEAR = 1e-5, 1e-4
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,20 +84,34 @@ def search(likelihood: Likelihood, starts: list[Array] | None = None) -> tuple[O
 def _off_kinks(
     ends: list[tuple[float, Array, Likelihood]], best: tuple[float, Array, Likelihood]
 ) -> tuple[float, Array, Likelihood]:
-    """An end without slope that is as good as the best, or the best one with mu held on its kink.
+    """An end without slope that is as good as the best, or the best one held on its kinks.
 
-    |e|^power with a power of 1 or less puts a spike on the likelihood wherever mu equals a return. They are narrow and
-    low, but a climber that meets one stays on it.
+    |e|^power with a power of 1 or less puts a spike on the likelihood wherever a residual is 0. They are narrow and
+    low, but a climber that meets one stays on it. With an AR(1) mean two residuals may be 0 at once.
     """
     for end in sorted(ends, key=lambda end: -end[0]):
         if end[0] > best[0] - _SPIKE and _slope_left(end[2], end[1]) < _FLAT:
             return end
-    _, theta, likelihood = best
-    row = np.eye(theta.size)[0]
-    held = ((row, float(theta[0]), "kink"), (-row, -float(theta[0]), "kink"))
-    bounded = replace(likelihood, extra=(*likelihood.extra, *held))
-    reached = _polish(bounded, theta)
-    return best if reached is None else (*reached, bounded)
+    held: list[int] = []
+    while len(held) < best[2].mean.slopes.shape[0] and _slope_left(best[2], best[1]) >= _FLAT:
+        _, theta, likelihood = best
+        distance = np.abs(likelihood.filter(theta).residuals)
+        distance[held] = np.inf
+        held.append(int(np.argmin(distance)))
+        bounded = replace(likelihood, extra=(*likelihood.extra, *_kink(likelihood, held[-1])))
+        reached = _polish(bounded, theta)
+        if reached is None:
+            break
+        best = (*reached, bounded)
+    return best
+
+
+def _kink(likelihood: Likelihood, place: int) -> tuple[Constraint, Constraint]:
+    """That a residual is 0, as two constraints."""
+    row = np.zeros(len(likelihood.names))
+    row[: likelihood.mean.slopes.shape[0]] = -likelihood.mean.slopes[:, place]
+    limit = float(likelihood.mean.explained[place])
+    return (row, limit, "kink"), (-row, -limit, "kink")
 
 
 def _slope_left(likelihood: Likelihood, theta: Array) -> float:
@@ -121,7 +133,7 @@ def _stationary(value: float, theta: Array, likelihood: Likelihood) -> tuple[flo
         state = likelihood.evaluate(here)
         if state is None:
             break
-        unit = _units(state[1])
+        unit = natural_units(state[1])
         slope = _persistence_slope(likelihood, here, unit)
         limit = likelihood.persistence(here) - 1.0 - float(slope @ here)
         bounded = replace(likelihood, extra=((-slope, limit, "persistence"),))
@@ -207,22 +219,22 @@ def _ascent(likelihood: Likelihood, theta: Array, scores: Array, near: bool) -> 
     A step that would leave a constraint which holds with equality, though the gradient does not, is taken along it.
     """
     rows, limits, _ = likelihood.constraints()
-    gradient, unit = scores.sum(axis=0), _units(scores)
+    gradient, unit = scores.sum(axis=0), natural_units(scores)
     touching = rows @ theta - limits <= _ON_BOUND
     active = _active(rows, limits, theta, gradient)
-    curvature: Array | None = None
+    bent: Array | None = None
     while True:
-        free = _free_directions(rows[list(active)], unit)
+        free = free_directions(rows[list(active)], unit)
         if free.shape[1] == 0:
             return np.zeros_like(theta), 0.0
         if near:
-            if curvature is None:
-                basis, curvature = free, -_curvature(likelihood, theta, free)
+            if bent is None:
+                basis, bent = free, -curvature(likelihood, theta, free, unit)
             # Later faces lie within the first one: no new differences are needed.
             inner = np.linalg.lstsq(basis / unit[:, None], free / unit[:, None], rcond=None)[0]
-            direction, decrement = _newton(inner.T @ curvature @ inner, free.T @ gradient)
+            direction, decrement = newton_step(inner.T @ bent @ inner, free.T @ gradient)
         else:
-            direction, decrement = _newton((scores @ free).T @ (scores @ free), free.T @ gradient)
+            direction, decrement = newton_step((scores @ free).T @ (scores @ free), free.T @ gradient)
         step = free @ direction
         blocked = touching & (rows @ step < -1e-9 * (np.abs(rows) @ np.abs(step)))
         blocked[list(active)] = False
@@ -239,45 +251,17 @@ def _describe(likelihood: Likelihood, theta: Array) -> Optimum:
     values, scores = state
     rows, limits, labels = likelihood.constraints()
     active = _active(rows, limits, theta, scores.sum(axis=0))
-    unit = _units(scores)
-    free = _free_directions(rows[list(active)], unit)
-    decrement = 0.0
-    if free.shape[1]:
-        decrement = _newton(-_curvature(likelihood, theta, free), free.T @ scores.sum(axis=0))[1]
-    if not likelihood.has_spikes(theta):
-        free = _free_directions(rows[[row for row in active if labels[row] != "kink"]], unit)
-    identified, (hessian, robust, opg) = _covariances(likelihood, theta, scores, free)
+    unit = natural_units(scores)
+    free = free_directions(rows[list(active)], unit)
+    information = -curvature(likelihood, theta, free, unit)
+    decrement = newton_step(information, free.T @ scores.sum(axis=0))[1] if free.shape[1] else 0.0
+    kinks = [row for row in active if labels[row] == "kink"]
+    if kinks and not likelihood.has_spikes(theta):
+        free = free_directions(rows[[row for row in active if row not in kinks]], unit)
+        information = -curvature(likelihood, theta, free, unit)
+    identified, (hessian, robust, opg) = covariances(scores, free, information)
     hit = tuple(int(row) for row in np.flatnonzero(rows @ theta - limits <= _ON_BOUND))
     return Optimum(theta, float(values.sum()), decrement, identified, hit, hessian, robust, opg, likelihood)
-
-
-def _covariances(
-    likelihood: Likelihood, theta: Array, scores: Array, free: Array
-) -> tuple[bool, tuple[Array, Array, Array]]:
-    """Whether minus the Hessian is positive definite along the free directions, and the three covariances."""
-    unit, k = _units(scores), theta.size
-    unknown = np.full((k, k), np.nan)
-    if free.shape[1] == 0:
-        return True, (unknown, unknown, unknown)
-    information = -_curvature(likelihood, theta, free)
-    if not (np.all(np.isfinite(information)) and _well_conditioned(information)):
-        return False, (unknown, unknown, unknown)
-    inverse = np.linalg.inv(information)
-    meat = (scores @ free).T @ (scores @ free)
-    middle = np.linalg.inv(meat) if _well_conditioned(meat) else np.full(meat.shape, np.nan)
-    still = np.all(np.abs(free) < 1e-12 * unit[:, None], axis=1)
-    found = []
-    for part in (inverse, inverse @ meat @ inverse, middle):
-        covariance = free @ part @ free.T
-        covariance[still, :] = covariance[:, still] = np.nan
-        found.append(covariance)
-    return True, (found[0], found[1], found[2])
-
-
-def _well_conditioned(information: Array) -> bool:
-    """Whether a symmetric matrix in natural steps is safely positive definite."""
-    values = np.linalg.eigvalsh(information)
-    return bool(values[0] > 1e-10 * values[-1])
 
 
 def _inside(likelihood: Likelihood, theta: Array) -> Array:
@@ -293,12 +277,6 @@ def _inside(likelihood: Likelihood, theta: Array) -> Array:
     return moved
 
 
-def _units(scores: Array) -> Array:
-    """A natural step for each parameter: its standard error were the others known."""
-    size = np.sqrt(np.sum(scores**2, axis=0))
-    return np.where(size > 0.0, 1.0 / np.maximum(size, 1e-300), 1.0)
-
-
 def _active(rows: Array, limits: Array, theta: Array, gradient: Array) -> tuple[int, ...]:
     """The constraints that hold with equality and that the gradient pushes against."""
     active = [int(row) for row in np.flatnonzero(rows @ theta - limits <= _ON_BOUND)]
@@ -310,50 +288,6 @@ def _active(rows: Array, limits: Array, theta: Array, gradient: Array) -> tuple[
             break
         del active[worst]
     return tuple(active)
-
-
-def _free_directions(active_rows: Array, unit: Array) -> Array:
-    """(k, free) directions that keep the active constraints, each about one natural step long."""
-    if active_rows.shape[0] == 0:
-        return np.asarray(np.diag(unit), dtype=np.float64)
-    return np.asarray(unit[:, None] * linalg.null_space(active_rows * unit), dtype=np.float64)
-
-
-def _curvature(likelihood: Likelihood, theta: Array, free: Array) -> Array:
-    """The Hessian along the free directions: central differences of the analytic score over a small natural step.
-
-    With kinks it is that of the stretch between them. What a kink adds to the slope has mean 0 given the past, as every
-    score has, so that the estimate has the usual covariance.
-    """
-    step = _STENCIL
-    if not likelihood.is_smooth:
-        step, theta = _FINE_STENCIL, _clear_of_kinks(likelihood, theta, float(np.abs(free[0]).max()))
-    columns = []
-    for direction in free.T:
-        ahead, behind = likelihood.evaluate(theta + step * direction), likelihood.evaluate(theta - step * direction)
-        if ahead is None or behind is None:
-            return np.full((free.shape[1], free.shape[1]), np.nan)
-        columns.append(free.T @ (ahead[1].sum(axis=0) - behind[1].sum(axis=0)) / (2.0 * step))
-    found = np.array(columns)
-    return np.asarray(0.5 * (found + found.T), dtype=np.float64)
-
-
-def _clear_of_kinks(likelihood: Likelihood, theta: Array, unit: float) -> Array:
-    """The parameters, or the nearest ones with a higher mu at which no residual is nearly 0."""
-    place = np.array(theta)
-    while unit > 0.0 and np.abs(likelihood.filter(place).residuals).min() < _CLEAR * unit:
-        place[0] += _CLEAR * unit
-    return place
-
-
-def _newton(curvature: Array, gradient: Array) -> tuple[Array, float]:
-    """The ascent step and its decrement; directions of negative or no curvature are turned and bounded."""
-    if not np.all(np.isfinite(curvature)):
-        return gradient, float(gradient @ gradient)
-    values, vectors = np.linalg.eigh(curvature)
-    safe = np.maximum(np.abs(values), 1e-8 * max(float(np.abs(values).max()), 1e-12))
-    along = vectors.T @ gradient
-    return np.asarray(vectors @ (along / safe), dtype=np.float64), float(np.sum(along**2 / safe))
 
 
 def _line_search(

@@ -131,9 +131,9 @@ def centred(data: PegData, params: Mapping[str, float]) -> PegData:
 
 
 def maximise(data: PegData, starts: Sequence[Mapping[str, float]], free: tuple[str, ...]) -> dict[str, float]:
-    """The best parameters from several starts.
+    """The best parameters from several starts, or from one that is an optimum of much the same likelihood.
 
-    Each start is walked by BFGS, the best end by the simplex of Nelder and Mead and by BFGS once more.
+    Each start is walked by BFGS; the best end of several by the simplex of Nelder and Mead and by BFGS once more.
     """
     best: tuple[float, FloatArray] | None = None
     for start in starts:
@@ -143,6 +143,8 @@ def maximise(data: PegData, starts: Sequence[Mapping[str, float]], free: tuple[s
             best = end
     assert best is not None
     base = dict(starts[0])
+    if len(starts) == 1:
+        return base | _parameters(free, best[1])
     simplex = minimize(
         _Cost(data, base, free),
         best[1],
@@ -151,7 +153,11 @@ def maximise(data: PegData, starts: Sequence[Mapping[str, float]], free: tuple[s
     )
     refined = _walk(_Cost(data, base, free), simplex.x, free, base)
     _, x = min(best, (float(simplex.fun), simplex.x), refined, key=lambda one: one[0])
-    return base | {name: from_coordinate(name, float(c)) for name, c in zip(free, x, strict=True)}
+    return base | _parameters(free, x)
+
+
+def _parameters(free: tuple[str, ...], x: FloatArray) -> dict[str, float]:
+    return {name: from_coordinate(name, float(c)) for name, c in zip(free, x, strict=True)}
 
 
 class _Cost:
@@ -164,7 +170,7 @@ class _Cost:
     def __call__(self, x: FloatArray) -> float:
         from collatrisk.kernels.peg_filter import peg_filter  # numba is slow to import
 
-        params = self._base | {name: from_coordinate(name, float(c)) for name, c in zip(self._free, x, strict=True)}
+        params = self._base | _parameters(self._free, x)
         data = self._data
         theta = kernel_vector(params, data.depeg)
         total = peg_filter(data.basis, data.gap, data.shock, data.usable, theta, *self._work)

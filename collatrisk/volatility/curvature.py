@@ -1,0 +1,89 @@
+"""The shape of a likelihood around a point: natural steps, directions, Newton's step, curvature, covariances."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import linalg
+
+from collatrisk.volatility.distributions import Array
+from collatrisk.volatility.likelihood import Likelihood
+
+_STENCIL = 1e-3  # natural steps over which scores are differenced
+# Kinks lie some hundredths of a natural step apart: differences are finer there, and taken where none is near.
+_FINE_STENCIL, _CLEAR = 1e-5, 1e-4
+
+
+def natural_units(scores: Array) -> Array:
+    """A natural step for each parameter: its standard error were the others known."""
+    size = np.sqrt(np.sum(scores**2, axis=0))
+    return np.where(size > 0.0, 1.0 / np.maximum(size, 1e-300), 1.0)
+
+
+def free_directions(active_rows: Array, unit: Array) -> Array:
+    """(k, free) directions that keep the active constraints, each about one natural step long."""
+    if active_rows.shape[0] == 0:
+        return np.asarray(np.diag(unit), dtype=np.float64)
+    return np.asarray(unit[:, None] * linalg.null_space(active_rows * unit), dtype=np.float64)
+
+
+def newton_step(curvature: Array, gradient: Array) -> tuple[Array, float]:
+    """The ascent step and its decrement; directions of negative or no curvature are turned and bounded."""
+    if not np.all(np.isfinite(curvature)):
+        return gradient, float(gradient @ gradient)
+    values, vectors = np.linalg.eigh(curvature)
+    safe = np.maximum(np.abs(values), 1e-8 * max(float(np.abs(values).max()), 1e-12))
+    along = vectors.T @ gradient
+    return np.asarray(vectors @ (along / safe), dtype=np.float64), float(np.sum(along**2 / safe))
+
+
+def curvature(likelihood: Likelihood, theta: Array, free: Array, unit: Array) -> Array:
+    """The Hessian along the free directions: central differences of the analytic score over a small natural step.
+
+    With kinks it is that of the stretch between them. What a kink adds to the slope has mean 0 given the past, as every
+    score has, so that the estimate has the usual covariance.
+    """
+    step = _STENCIL
+    if not likelihood.is_smooth:
+        step, theta = _FINE_STENCIL, _clear_of_kinks(likelihood, theta, float(unit[0]))
+    columns = []
+    for direction in free.T:
+        ahead, behind = likelihood.evaluate(theta + step * direction), likelihood.evaluate(theta - step * direction)
+        if ahead is None or behind is None:
+            return np.full((free.shape[1], free.shape[1]), np.nan)
+        columns.append(free.T @ (ahead[1].sum(axis=0) - behind[1].sum(axis=0)) / (2.0 * step))
+    found = np.array(columns).reshape(free.shape[1], free.shape[1])
+    return np.asarray(0.5 * (found + found.T), dtype=np.float64)
+
+
+def _clear_of_kinks(likelihood: Likelihood, theta: Array, unit: float) -> Array:
+    """The parameters, or the nearest ones with a higher mu at which no residual is nearly 0."""
+    place = np.array(theta)
+    while np.abs(likelihood.filter(place).residuals).min() < _CLEAR * unit:
+        place[0] += _CLEAR * unit
+    return place
+
+
+def covariances(scores: Array, free: Array, information: Array) -> tuple[bool, tuple[Array, Array, Array]]:
+    """Whether `information`, minus the Hessian along the free directions, is positive definite; three covariances."""
+    unit, k = natural_units(scores), scores.shape[1]
+    unknown = np.full((k, k), np.nan)
+    if free.shape[1] == 0:
+        return True, (unknown, unknown, unknown)
+    if not (np.all(np.isfinite(information)) and _well_conditioned(information)):
+        return False, (unknown, unknown, unknown)
+    inverse = np.linalg.inv(information)
+    meat = (scores @ free).T @ (scores @ free)
+    middle = np.linalg.inv(meat) if _well_conditioned(meat) else np.full(meat.shape, np.nan)
+    still = np.all(np.abs(free) < 1e-12 * unit[:, None], axis=1)
+    found = []
+    for part in (inverse, inverse @ meat @ inverse, middle):
+        covariance = free @ part @ free.T
+        covariance[still, :] = covariance[:, still] = np.nan
+        found.append(covariance)
+    return True, (found[0], found[1], found[2])
+
+
+def _well_conditioned(information: Array) -> bool:
+    """Whether a symmetric matrix in natural steps is safely positive definite."""
+    values = np.linalg.eigvalsh(information)
+    return bool(values[0] > 1e-10 * values[-1])
