@@ -184,8 +184,10 @@ def _bound_findings(likelihood: Likelihood, optimum: Optimum) -> list[Finding]:
             continue
         letter = label.partition("[")[0]
         value = float(np.sign(rows[row].sum()) * limits[row])
-        where = f"{label} is on its bound {value:g}" if label in likelihood.names else f"{label} holds with equality"
-        text = f"{where}; its standard error is not defined there"
+        if label in likelihood.names:
+            text = f"{label} is on its bound {value:g}; its standard error is not defined there"
+        else:
+            text = f"{label} holds with equality; standard errors are those along it, too small if the truth is off it"
         harmless = letter in {"alpha", "gamma", "beta", "phi"} and value == 0.0
         severity: Severity = "info" if harmless else "warning"
         found.append(Finding("parameter-on-bound", severity, label, f"{text}; a simpler spec may do"))
