@@ -42,8 +42,8 @@ class VolatilityFit:
         beta, nu, lambda, as far as the spec has them. A constant volatility has omega, its variance; EWMA and
         RiskMetrics 2006 have no volatility parameter (the decays are in the spec).
     std_errors : ``"hessian"``, ``"opg"`` (outer product of the scores, Berndt, Hall, Hall and Hausman 1974) and
-        ``"robust"`` (the sandwich of both, Bollerslev and Wooldridge 1992), each by parameter; nan for a parameter on a
-        bound.
+        ``"robust"`` (Hessian^-1 OPG Hessian^-1, White 1982, Bollerslev and Wooldridge 1992), each by parameter; nan for
+        a parameter on a bound.
     covariance : (k, k) robust covariance, in the order of params; nan as above.
     loglikelihood : of the returns in the user's unit.
     n_obs : how many returns are explained: all, but with an AR(1) mean not the first.
@@ -190,10 +190,12 @@ def fit_volatility(
     Parameters
     ----------
     returns : (n,) log returns, one a step, in time order, any unit (decimals in the rest of the library).
-    spec : `Garch`, `Ewma` or `ConstantVolatility`.
+    spec : any of the volatility specs.
     presample : what stands for the squared residual and the variance before the sample. ``"mean_square"``: the mean
         squared residual at the estimated mean (Fiorentini, Calzolari and Panattoni 1996, the published benchmarks);
         ``"backcast"``: arch's exponentially weighted start. The squared negative part is half of it in both.
+        ``fit_volatility(dem_gbp, Garch(o=0, dist="normal"))`` gives the published estimates and, in ``std_errors``, the
+        published Hessian, OPG and robust standard errors (docs/models.md).
 
     Raises
     ------
