@@ -6,6 +6,7 @@ pandas than some environments have: install it in one of its own and put this pr
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from typing import Any
 
@@ -16,12 +17,13 @@ from scipy.special import ndtr
 
 from collatrisk.dependence import Dcc, DependenceFit, equicorrelation, fit_dependence
 from collatrisk.volatility import Garch, fit_panel
-from collatrisk.volatility.likelihood import Likelihood
 
 DAYS = 2500
 SPEC = Dcc(copula="gaussian", likelihood="full")
 GARCH = Garch(p=1, o=0, q=1, dist="normal")
 SIZES = (2, 5, 20)
+EXECUTOR = ThreadPoolExecutor(2)
+"""For the margins alone; the search for a and b is on one thread."""
 
 
 def simulated(size: int, seed: int = 1) -> pd.DataFrame:
@@ -40,12 +42,8 @@ def simulated(size: int, seed: int = 1) -> pd.DataFrame:
 
 def both_steps(returns: pd.DataFrame) -> DependenceFit:
     """GARCH of every asset on the fast path, then the DCC of their residuals; no standard errors on either side."""
-    params = fit_panel(returns, GARCH, presample="backcast").params.to_numpy()
-    residuals = []
-    for values, theta in zip(returns.to_numpy().T, params, strict=True):
-        filtered = Likelihood(np.ascontiguousarray(values), GARCH, "backcast").filter(theta)
-        residuals.append(filtered.residuals / np.sqrt(filtered.variances))
-    return second_step(np.column_stack(residuals), list(returns))
+    panel = fit_panel(returns, GARCH, presample="backcast", executor=EXECUTOR)
+    return second_step(np.column_stack(list(panel.std_resid(returns).values())), list(returns))
 
 
 def second_step(residuals: Any, names: list[str]) -> DependenceFit:

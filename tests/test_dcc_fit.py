@@ -19,7 +19,6 @@ from collatrisk.dependence import (
     fit_dependence,
     spec_from_dict,
 )
-from collatrisk.dependence.ascent import climb
 from collatrisk.dependence.density import t_scores
 from collatrisk.dependence.dynamic_likelihood import DynamicLikelihood
 from collatrisk.dependence.score_curve import ScoreCurve
@@ -48,9 +47,7 @@ def test_parameters_are_those_of_pymgarch(case, wanted):
     size, seed, nu, variant, likelihood = case
     scores = dcc_scores(1500, size, 0.04, 0.93, seed=seed, nu=nu)
     target = DynamicLikelihood(scores, variant, None, likelihood == "composite")
-    limit, asymmetric = target.asymmetry_limit, variant == "asymmetric"
-    start = np.array([0.05, 0.9, 0.01 if asymmetric else 0.0])
-    peak = climb(target.evaluate, start, limit, asymmetric=asymmetric)
+    peak = target.climb(np.array([0.05, 0.9, 0.01 if variant == "asymmetric" else 0.0]))
     assert peak.decrement < 1e-9
     assert peak.theta == pytest.approx(wanted, abs=1e-6)
 

@@ -11,7 +11,7 @@ from naive_dcc import dcc_path, dcc_values
 
 from collatrisk.dependence.correlation_path import correlation_path
 from collatrisk.dependence.dynamic_likelihood import DynamicLikelihood, Targets
-from collatrisk.kernels import packed
+from collatrisk.kernels import dcc_search, packed
 from collatrisk.kernels.packed import LANES
 
 MOTIONS = ("standard", "corrected", "asymmetric")
@@ -90,6 +90,39 @@ def test_scores_are_the_slopes_of_the_likelihood(motion, nu, pairs):
         step[place] = 1e-6
         ends = [likelihood.evaluate(theta + sign * step)[0] for sign in (1, -1)]
         assert np.allclose(scores[:, place], (ends[0] - ends[1]) / 2e-6, atol=2e-6 * max(1, np.abs(scores).max()))
+
+
+@pytest.mark.parametrize("motion", MOTIONS)
+@pytest.mark.parametrize(("size", "nu"), [(2, 5.0), (5, None), (6, 5.0), (7, None), (13, 5.0)])
+def test_tiles_give_the_likelihood_of_the_twin(motion, size, nu):
+    x = dcc_scores(301, size, 0.05, 0.9)
+    theta = np.array(THETA[motion])
+    found = DynamicLikelihood(x, motion, nu, False)
+    wanted = dcc_values(x, motion, *theta, nu, False) + found._margins
+    assert np.allclose(found.evaluate(theta)[0], wanted, atol=1e-11 * size)
+
+
+@pytest.mark.skipif(not dcc_search.WIDE, reason="this processor has no registers of eight numbers")
+@pytest.mark.parametrize("motion", MOTIONS)
+@pytest.mark.parametrize(("size", "nu"), [(2, None), (3, None), (5, 5.0), (7, None), (13, 5.0)])
+def test_tiles_and_runs_give_the_same(motion, size, nu, monkeypatch):
+    x = dcc_scores(301, size, 0.05, 0.9)
+    theta = np.array(THETA[motion])
+    found, wanted = (DynamicLikelihood(x, motion, nu, False, shrinkage=0.1) for _ in range(2))
+    found.evaluate(theta)
+    monkeypatch.setattr(dcc_search, "WIDE", False)
+    for mine, theirs in zip(found.evaluate(theta), wanted.evaluate(theta), strict=True):
+        assert np.allclose(mine, theirs, atol=1e-12 * np.abs(theirs).max())
+    assert found._problem.laid.shape[2] != wanted._problem.laid.shape[2]
+    leaning = wanted.target_slopes(theta)
+    assert np.allclose(found.target_slopes(theta), leaning, atol=1e-12 * np.abs(leaning).max())
+
+
+def test_a_matrix_that_is_not_positive_definite_gives_nan():
+    x = dcc_scores(200, 8, 0.05, 0.9)
+    likelihood = DynamicLikelihood(x, "standard", None, False)
+    with np.errstate(invalid="ignore"):
+        assert np.isnan(likelihood.evaluate(np.array([-0.9, 0.5, 0.0]))[0]).any()
 
 
 @pytest.mark.parametrize("pairs", [False, True])

@@ -17,6 +17,7 @@ from collatrisk.base.errors import DataError, InputError
 from collatrisk.kernels import quasi_likelihood as kernel
 from collatrisk.volatility import Ewma, Garch, fit_panel, fit_volatility, rolling_fit
 from collatrisk.volatility.distributions import ppf
+from collatrisk.volatility.likelihood import Likelihood
 
 DISTS = ("normal", "t", "skewt")
 
@@ -316,3 +317,18 @@ def one_garch(rng, n, omega=0.05, alpha=0.12, beta=0.83):
         e = math.sqrt(h) * z
         found.append(e)
     return np.array(found)
+
+
+@pytest.mark.parametrize("presample", ["mean_square", "backcast"])
+@pytest.mark.parametrize("spec", [Garch(), Garch(o=0, mean="zero", dist="normal")])
+def test_standardised_residuals_are_those_of_the_filter(spec, presample):
+    rng = np.random.default_rng(5)
+    frame = pd.DataFrame(0.01 * rng.standard_normal((300, 3)), columns=list("abc"))
+    panel = fit_panel(frame, spec, presample=presample)
+    found = panel.std_resid(frame)
+    assert list(found) == list("abc")
+    for name, theta in zip(frame, panel.params.to_numpy(), strict=True):
+        filtered = Likelihood(frame[name].to_numpy(), spec, presample).filter(theta)
+        assert found[name] == pytest.approx(filtered.residuals / np.sqrt(filtered.variances), abs=1e-12)
+    with pytest.raises(InputError, match="must be those of the fit"):
+        panel.std_resid(frame[["a", "c"]])

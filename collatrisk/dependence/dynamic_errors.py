@@ -21,12 +21,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collatrisk.base.findings import Finding
-from collatrisk.dependence.ascent import LEAST_SLACK
 from collatrisk.dependence.dynamic_likelihood import DynamicLikelihood
 from collatrisk.dependence.dynamic_specs import FEW_ASSETS
 from collatrisk.dependence.first_step import FirstStep
 from collatrisk.dependence.score_curve import ScoreCurve
 from collatrisk.dependence.student import NU_HIGH, NU_LOW
+from collatrisk.kernels.dcc_search import LEAST_SLACK
 
 FloatArray = NDArray[np.float64]
 

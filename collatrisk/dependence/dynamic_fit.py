@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 from collatrisk.base.errors import DataError
 from collatrisk.base.findings import Finding
 from collatrisk.base.validation import Problems
-from collatrisk.dependence.ascent import DONE, LEAST_SLACK, Peak, climb
 from collatrisk.dependence.correlation import MAX_CONDITION, condition_number
-from collatrisk.dependence.dynamic_likelihood import DynamicLikelihood
+from collatrisk.dependence.dynamic_likelihood import DONE, DynamicLikelihood, Peak
 from collatrisk.dependence.dynamic_specs import FEW_ASSETS, Dcc, EwmaCorrelation
 from collatrisk.dependence.dynamics import CorrelationDynamics, Motion, scaled_to_correlation
 from collatrisk.dependence.result import DependenceFit
 from collatrisk.dependence.score_curve import ScoreCurve
 from collatrisk.dependence.shrinkage import FEW_OBSERVATIONS_PER_ASSET, ledoit_wolf_intensity, shrinkage_finding
 from collatrisk.dependence.student import NU_HIGH, NU_LOW, nu_finding
+from collatrisk.kernels.dcc_search import LEAST_SLACK
 
 if TYPE_CHECKING:
     from collatrisk.dependence.first_step import FirstStep
@@ -30,7 +30,7 @@ FloatArray = NDArray[np.float64]
 _STARTS = ((0.02, 0.96), (0.05, 0.90), (0.10, 0.80))
 _START_ASSETS = 5
 _FLAT = 1e-6
-_ROUGHLY = 1e-2
+_ROUGHLY = 0.1
 _NU_GRID = (2.5, 3.5, 5.0, 7.0, 10.0, 16.0, 30.0, 80.0)
 
 
@@ -94,12 +94,9 @@ def _shrinkage_weight(curve: ScoreCurve, spec: Dcc | EwmaCorrelation) -> float:
 def _check_distinct(search: _Search, names: tuple[str, ...]) -> None:
     correlation = search.likelihood(None).targets(np.array([0.05, 0.9, 0.0])).correlation[0]
     problems = Problems("fit_dependence", DataError)
-    size = len(names)
-    for i in range(size):
-        for j in range(i):
-            twin = abs(correlation[i, j]) > 1.0 - 1e-9
-            rule = f"moves as one with {names[j]}, so that no correlation can be followed"
-            problems.check(not twin, names[i], float(correlation[i, j]), rule, "keep one of the two")
+    for i, j in np.argwhere(np.tril(np.abs(correlation), -1) > 1.0 - 1e-9):
+        rule = f"moves as one with {names[j]}, so that no correlation can be followed"
+        problems.add(names[i], float(correlation[i, j]), rule, "keep one of the two")
     condition = condition_number(correlation)
     rule = f"must be below {MAX_CONDITION:g}: the correlation is singular"
     remedy = "use a longer history, fewer assets, or shrinkage='auto'"
@@ -144,30 +141,26 @@ class _Search:
     def peak(
         self, likelihood: DynamicLikelihood, start: FloatArray, curvature: FloatArray | None, done: float = DONE
     ) -> Peak:
-        """The peak in (a, b, g) that the climb from `start` ends on."""
+        """The peak in (a, b, g) that the climb from `start` (or the best row of it) ends on."""
         if isinstance(self.spec, EwmaCorrelation):
             theta = np.array([1.0 - self.spec.decay, self.spec.decay, 0.0])
             return Peak(theta, float(np.sum(likelihood.evaluate(theta)[0])), 0.0, np.eye(3))
-        asymmetric = self.motion == "asymmetric"
-        limit = likelihood.asymmetry_limit
-        held = _inside(likelihood, start)
-        return climb(likelihood.evaluate, held, limit, asymmetric=asymmetric, curvature=curvature, done=done)
+        inside = np.array([_inside(likelihood, point) for point in np.atleast_2d(start)])
+        return likelihood.climb(inside, curvature, done)
 
     def _start(self, likelihood: DynamicLikelihood) -> FloatArray:
-        """The best of a few points; for many assets the peak of a few of them, which costs next to nothing."""
+        """A few points; for many assets the peak of a few of them, which costs next to nothing."""
         guess = 0.01 if self.motion == "asymmetric" else 0.0
-        points = [np.array([a, b, guess]) for a, b in _STARTS]
+        points = np.array([[a, b, guess] for a, b in _STARTS])
         if isinstance(self.spec, EwmaCorrelation):
-            return points[0]
+            return np.asarray(points[0])
         size = likelihood.scores.shape[1]
         few = likelihood
         if size > _START_ASSETS:
             chosen = np.linspace(0, size - 1, _START_ASSETS).round().astype(np.int64)
             scores = np.ascontiguousarray(likelihood.scores[:, chosen])
             few = DynamicLikelihood(scores, self.motion, None, likelihood.pairs)
-        values = [float(np.sum(few.evaluate(point)[0])) for point in points]
-        start = points[int(np.nanargmax(values))]
-        return start if few is likelihood else self._moved_inside(self.peak(few, start, None, _ROUGHLY).theta)
+        return points if few is likelihood else self._moved_inside(self.peak(few, points, None, _ROUGHLY).theta)
 
     @staticmethod
     def _moved_inside(theta: FloatArray) -> FloatArray:

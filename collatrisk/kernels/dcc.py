@@ -43,10 +43,12 @@ _SUMS = 6
 class DccData(NamedTuple):
     """Scores laid out in stretches: lane j of row r is observation j * rows + r; zeros behind the last.
 
+    There are `LANES` stretches, fewer for `collatrisk.kernels.dcc_tiles`.
+
     Attributes
     ----------
-    scores : (rows, d, LANES), x: unit variance. driving : the same shape, u: x, or x sd of a corrected model.
-    along : (2, rows, d, LANES), du/da and du/db of a corrected model; (2, 0, d, LANES) otherwise.
+    scores : (rows, d, lanes), x: unit variance. driving : the same shape, u: x, or x sd of a corrected model.
+    along : (2, rows, d, lanes), du/da and du/db of a corrected model; (2, 0, d, lanes) otherwise.
     n_obs : observations.
     """
 
@@ -65,7 +67,7 @@ class DccPoint(NamedTuple):
     constants : (4, p) packed by rows: C and its derivatives in a, b and g.
     start : (4, p) Q of the first observation and its derivatives.
     nu : of the t copula; 0 for the Gaussian one. pairs : True for the sum over pairs of assets.
-    leaning : (m, rows, LANES) by how much Q leans on each of m targets, a number an observation; m is 0 where the
+    leaning : (m, rows, lanes) by how much Q leans on each of m targets, a number an observation; m is 0 where the
         slopes in the targets are not wanted.
     """
 
@@ -81,17 +83,17 @@ class DccPoint(NamedTuple):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def stretch(values, rows):  # type: ignore[no-untyped-def]
-    """(n, d) to (rows, d, LANES), zeros behind the last observation."""
+def stretch_into(values, laid):  # type: ignore[no-untyped-def]
+    """(n, d) to (rows, d, lanes); behind the last observation nothing is written."""
     n_obs, size = values.shape
-    laid = np.zeros((rows, size, LANES))
+    rows = laid.shape[0]
     for t in range(n_obs):
+        lane, row = t // rows, t % rows
         for i in range(size):
-            laid[t % rows, i, t // rows] = values[t, i]
-    return laid
+            laid[row, i, lane] = values[t, i]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")  # compiled once, where it is called
 def evaluate_dcc(data, point, flat, values, scores, target_slopes):  # type: ignore[no-untyped-def]
     """The log-density of every observation and its derivatives in a, b and g.
 
@@ -225,7 +227,7 @@ def _inherit(flat, packed, kept, rows, point):  # type: ignore[no-untyped-def]
                 carried = end
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _joint_slopes(flat, size, packed, nu):  # type: ignore[no-untyped-def]
     """Value and P (packed, off-diagonal elements count twice) from the density of all assets."""
     factor, inverses, columns, slopes, x = dcc_places(size, packed)
@@ -301,26 +303,3 @@ def _density(flat, size, sums, nu):  # type: ignore[no-untyped-def]
     else:
         for n in range(LANES):
             value[n] += 0.5 * quadratic[n]
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def correct_scores(scores, a, b):  # type: ignore[no-untyped-def]
-    """x sd of the corrected model and its derivatives in a and b: (3, n, d).
-
-    The diagonal of Q moves by itself: q <- 1 - a - b + (a x^2 + b) q from 1 (Aielli 2013).
-    """
-    n_obs, size = scores.shape
-    found = np.empty((3, n_obs, size))
-    for i in range(size):
-        q, qa, qb = 1.0, 0.0, 0.0
-        for t in range(n_obs):
-            x = scores[t, i]
-            root = math.sqrt(q)
-            found[0, t, i] = x * root
-            found[1, t, i] = 0.5 * x * qa / root
-            found[2, t, i] = 0.5 * x * qb / root
-            kept = a * x * x + b
-            qa = x * x * q - 1.0 + kept * qa
-            qb = q - 1.0 + kept * qb
-            q = 1.0 - a - b + kept * q
-    return found

@@ -16,7 +16,7 @@ PARTS = 4  # Q and its derivatives in a, b and g
 _XI, _XJ, _SI, _SJ, _Q, _P, _DI, _DJ, _SUM = (k * LANES for k in range(9))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def pair_slopes(flat, size, packed, nu):  # type: ignore[no-untyped-def]
     """Value and P of the sum over pairs of bivariate log-densities."""
     _, _, _, slopes, x = dcc_places(size, packed)

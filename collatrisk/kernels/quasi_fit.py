@@ -98,6 +98,15 @@ def presample_value(returns, mu, mean, backcast):  # type: ignore[no-untyped-def
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def standardise(returns, params, backcast, mean, found):  # type: ignore[no-untyped-def]
+    """(r_t - mu) / sqrt(h_t) into `found` (n,); params by the places of a row of results."""
+    variances = np.empty(returns.size + 1)
+    filter_next(returns, params, presample_value(returns, params[MU], mean, backcast), variances)
+    for t in range(returns.size):
+        found[t] = (returns[t] - params[MU]) / math.sqrt(variances[t])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _start(row, mean_square, moments, asymmetric, mean, dist, x):  # type: ignore[no-untyped-def]
     alpha, gamma, beta = STARTS[row, 0], STARTS[row, 1], STARTS[row, 2]
     x[0] = moments[0] if mean else 0.0

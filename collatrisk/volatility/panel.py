@@ -26,6 +26,7 @@ from collatrisk.volatility.likelihood import LAMBDA_BOUNDS, NU_BOUNDS, PRESAMPLE
 from collatrisk.volatility.specs import DISTS, Garch, VolatilitySpec
 
 _CHUNK = 16  # series a task: some milliseconds
+_FEWEST_TASKS = 4  # of a small panel, so that workers share it
 _MOST_STARTS = 8
 _LEAST_GAIN = 4.0  # half the 95 % point of chi-square(3): alpha, gamma and beta
 
@@ -64,6 +65,35 @@ class PanelFit:
             for finding in found
             if finding.code == "not-fitted"
         }
+
+    def std_resid(self, returns: pd.DataFrame | Sequence[ArrayLike | pd.Series]) -> dict[str, Array]:
+        """The standardised residuals of each asset, (n,): those of the returns that were fitted, or of later ones.
+
+        Parameters
+        ----------
+        returns : as `fit_panel` takes them, the same assets in the same order; pre-sample values are taken anew.
+
+        Raises
+        ------
+        InputError : other assets than those of the fit. DataError : returns that cannot be used.
+        """
+        from collatrisk.kernels import quasi_fit as kernel
+
+        problems = Problems("PanelFit.std_resid")
+        named = _named(returns, problems)
+        assets, given = [str(name) for name in self.params.index], [name for name, _ in named]
+        rule = "must be those of the fit, in their order"
+        problems.check(given == assets, "assets", given, rule, "give the returns that were fitted")
+        problems.raise_if_any()
+        rows = np.zeros((len(named), kernel.RESULTS))
+        for parameter, place in result_columns(self.spec).items():
+            rows[:, place] = self.params[parameter].to_numpy()
+        found = {}
+        for (name, values), row in zip(named, rows, strict=True):
+            known = _float64(values, self.spec)
+            found[name] = np.empty(known.size)
+            kernel.standardise(known, row, self.presample == "backcast", self.spec.mean == "constant", found[name])
+        return found
 
     def summary(self) -> pd.DataFrame:
         """One row an asset: parameters, log-likelihood, next volatility, converged, codes of findings."""
@@ -158,7 +188,10 @@ def _named(returns: Any, problems: Problems) -> list[tuple[str, Any]]:
     rule = "must be a DataFrame with a column an asset or a list of series"
     remedy = "give log_returns(prices), for example"
     if isinstance(returns, pd.DataFrame):
-        named = [(str(name), returns.iloc[:, k]) for k, name in enumerate(returns.columns)]
+        columns: Any = (returns.iloc[:, k] for k in range(returns.shape[1]))
+        if all(dtype == np.float64 for dtype in returns.dtypes):
+            columns = np.ascontiguousarray(returns.to_numpy().T)
+        named = list(zip(map(str, returns.columns), columns, strict=True))
     elif isinstance(returns, Sequence) and not isinstance(returns, str | bytes):
         named = [(str(getattr(one, "name", None) or f"series {k}"), one) for k, one in enumerate(returns)]
     else:
@@ -197,16 +230,18 @@ def _fit_range(series: list[Array], options: tuple[Any, ...]) -> Array:
 
 
 def _fit_all(series: list[Array], options: tuple[Any, ...], executor: Executor | None) -> Array:
-    tasks = [(series[first : first + _CHUNK], options) for first in range(0, len(series), _CHUNK)]
     if executor is None:
-        return np.concatenate([_fit_range(*task) for task in tasks])
+        return _fit_range(series, options)
+    size = min(_CHUNK, -(-len(series) // _FEWEST_TASKS))
+    tasks = [(series[first : first + size], options) for first in range(0, len(series), size)]
     return np.concatenate([future.result() for future in [executor.submit(_fit_range, *task) for task in tasks]])
 
 
-def params_frame(spec: Garch, results: Array, labels: Any) -> pd.DataFrame:
+def result_columns(spec: Garch) -> dict[str, int]:
+    """The place of each parameter of the spec in a row of results."""
     from collatrisk.kernels import quasi_fit as kernel
 
-    columns = {
+    places = {
         "mu": kernel.MU,
         "omega": kernel.OMEGA,
         "alpha[1]": kernel.ALPHA,
@@ -215,8 +250,12 @@ def params_frame(spec: Garch, results: Array, labels: Any) -> pd.DataFrame:
         "nu": kernel.NU,
         "lambda": kernel.LAMBDA,
     }
-    names = parameter_names(spec)
-    return pd.DataFrame(results[:, [columns[name] for name in names]], index=labels, columns=list(names))
+    return {name: places[name] for name in parameter_names(spec)}
+
+
+def params_frame(spec: Garch, results: Array, labels: Any) -> pd.DataFrame:
+    places = result_columns(spec)
+    return pd.DataFrame(results[:, list(places.values())], index=labels, columns=list(places))
 
 
 def _panel(
