@@ -26,6 +26,7 @@ from collatrisk.simulation import Marginal, MarketModel
 from collatrisk.simulation.drawn_dependence import draw_dependence
 from collatrisk.simulation.first_step import first_step
 from collatrisk.volatility import fit_volatility
+from collatrisk.volatility.distributions import cdf
 from collatrisk.volatility.specs import Garch
 
 NORMAL = Garch(o=0, dist="normal")
@@ -96,6 +97,31 @@ def test_the_first_step_widens_the_errors_and_its_slopes_are_right():
     for place, (name, unit) in enumerate({"mu": scale, "omega": scale**2, "alpha[1]": 1.0, "beta[1]": 1.0}.items()):
         spread = unit * float(np.std(known.influences[0][:, place])) / np.sqrt(len(returns))
         assert spread == pytest.approx(fit.std_errors["robust"][name], rel=1e-3)
+
+
+def test_a_margin_of_persistence_one_leaves_sound_errors_and_is_named():
+    # C is all but unidentified as well (beta has a standard error of 1): nu used to have a standard error of 44.
+    spec, names, scores = Garch(o=0, dist="t"), ("A", "B", "C"), dcc_scores(700, 3, 0.05, 0.92, nu=6.0, seed=2)
+    rise, keep, level = np.array([0.30, 0.08, 0.08]), np.array([0.80, 0.87, 0.87]), np.array([2e-6, 2e-5, 2e-5])
+    h, returns = np.full(3, 4e-4), np.empty((700, 3))
+    for t in range(700):
+        returns[t] = np.sqrt(h) * scores[t]
+        h = level + rise * returns[t] ** 2 + keep * h
+    fits = {name: fit_volatility(returns[:, i], spec) for i, name in enumerate(names)}
+    index = pd.RangeIndex(700)
+    known = first_step(fits, dict.fromkeys(names, index), index)
+    assert fits["A"].persistence == pytest.approx(1.0, abs=1e-9)
+    _, _, alpha, beta, _ = known.influences[0].T
+    assert np.allclose(alpha + beta, 0.0, atol=1e-9 * np.abs(alpha).max())
+    spread = np.std(known.influences[0], axis=0) / np.sqrt(700)
+    robust = [fits["A"].std_errors["robust"][name] for name in ("alpha[1]", "beta[1]", "nu")]
+    assert spread[2:] == pytest.approx(robust, rel=1e-2)
+    uniforms = np.column_stack([cdf("t", fit.std_resid, fit.nu, 0.0) for fit in fits.values()])
+    alone = fit_dependence(uniforms, Dcc(), assets=names).dynamics.std_errors
+    whole = fit_dependence(uniforms, Dcc(), assets=names, first_step=known)
+    for name, error in whole.dynamics.std_errors.items():
+        assert error == pytest.approx(alone[name], rel=0.5)
+    assert [one.subject for one in whole.findings if one.code == "margin-at-persistence-one"] == ["A"]
 
 
 def moving(variant, size=4, seed=0):

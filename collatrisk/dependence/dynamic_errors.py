@@ -33,6 +33,7 @@ FloatArray = NDArray[np.float64]
 _ON_BOUND = 1e-5
 _STEP = 1e-4
 _NU_STEP = 1e-2
+_REACH = 1e-2
 
 
 def two_step_covariance(
@@ -161,15 +162,22 @@ class _Moment:
                 slope = slopes[:, parameter]
                 spread = float(np.std(influences[:, parameter])) / math.sqrt(len(slope))
                 if spread > 0.0 and np.any(slope):
-                    total += np.outer(influences[:, parameter], self._along_uniforms(asset, slope, 0.1 * spread))
+                    total += np.outer(influences[:, parameter], self._along_uniforms(asset, slope, spread))
         return total
 
-    def _along_uniforms(self, asset: int, slope: FloatArray, step: float) -> FloatArray:
-        """d mean s / d phi of one parameter, (k,)."""
+    def _along_uniforms(self, asset: int, slope: FloatArray, spread: float) -> FloatArray:
+        """d mean s / d phi of one parameter whose standard error is `spread`, (k,).
+
+        The step moves no uniform by more than a hundredth of its distance to 0 or 1: where a margin is all but
+        unidentified a share of its standard error would carry tails beyond them.
+        """
+        own = self.uniforms[:, asset]
+        reach = float(np.min(np.minimum(own, 1.0 - own) / np.maximum(np.abs(slope), 1e-300)))
+        step = min(0.1 * spread, _REACH * reach)
         means = []
         for sign in (1.0, -1.0):
             moved = self.uniforms.copy()
-            moved[:, asset] = np.clip(moved[:, asset] + sign * step * slope, 1e-15, 1.0 - 1e-15)
+            moved[:, asset] = own + sign * step * slope
             means.append(self.scores(moved).mean(axis=0))
         return np.asarray((means[0] - means[1]) / (2.0 * step))
 

@@ -57,6 +57,7 @@ def fit_dynamic(
         from collatrisk.dependence.dynamic_errors import two_step_covariance
 
         names_of, covariance, notes = two_step_covariance(uniforms, likelihood, theta, first_step)
+        notes += first_step.findings if first_step is not None and covariance is not None else ()
     dynamics = CorrelationDynamics(
         motion=search.motion,
         a=float(theta[0]),

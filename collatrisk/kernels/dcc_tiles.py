@@ -1,9 +1,8 @@
 """`collatrisk.kernels.dcc.evaluate_dcc` in tiles, for processors with registers of eight numbers.
 
-The same formulas in the same order of observations; only where the numbers lie differs. Fewer
-stretches of history run side by side (eight of many assets, sixteen of two), so that their matrices stay in the first-level
-cache. Where tiles do not divide the assets, scores
-of zero with a variance of one fill them up, and add nothing.
+The same formulas in the same order of observations; only where the numbers lie differs. Fewer stretches of history run
+side by side (eight of many assets, sixteen of two), so that their matrices stay in the first-level cache. Where tiles
+do not divide the assets, scores of zero with a variance of one fill them up, and add nothing.
 """
 
 from __future__ import annotations

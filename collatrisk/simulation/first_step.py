@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from collatrisk.base.findings import Finding
 from collatrisk.dependence.first_step import FirstStep
 from collatrisk.volatility.coordinates import as_vector
 from collatrisk.volatility.distributions import cdf
+from collatrisk.volatility.curvature import mean_curvature
+from collatrisk.volatility.estimate import tangent_directions
 from collatrisk.volatility.fit import VolatilityFit
 from collatrisk.volatility.likelihood import Likelihood
 
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
-_STEP = 1e-5
+_STEP, _LARGEST = 1e-2, 1e-4  # of a natural step (a standard error were the others known), and of any parameter
 
 
 def first_step(
@@ -29,49 +32,63 @@ def first_step(
 ) -> FirstStep:
     """The influences of the marginals' parameters and the slopes of the uniforms in them, on the common dates.
 
-    Parameters on a bound are taken as known, and so are those of pegs.
+    A constraint that holds an estimate is taken as known, be it a bound of one parameter or a persistence of 1: the
+    errors move along it. The parameters of pegs are taken as known.
 
     Parameters
     ----------
     fits : one fit an asset, uniforms by their laws. dates : of each fit's returns. common : the dates of the copula.
     """
-    influences, slopes = [], []
+    influences, slopes, findings = [], [], list[Finding]()
     for asset, fit in fits.items():
         influence, slope = np.empty((len(dates[asset]), 0)), np.empty((len(dates[asset]), 0))
         if isinstance(fit, VolatilityFit):
             influence, slope = _of_one(fit)
+            findings += _notes(asset, fit)
         places = dates[asset].get_indexer(common)
         # An estimate from a longer history is the mean of more influences, of which these are the common ones.
         influences.append(np.ascontiguousarray(influence[places]) * (len(common) / max(len(influence), 1)))
         slopes.append(np.ascontiguousarray(slope[places]))
-    return FirstStep(tuple(influences), tuple(slopes))
+    return FirstStep(tuple(influences), tuple(slopes), tuple(findings))
+
+
+def _notes(asset: str, fit: VolatilityFit) -> list[Finding]:
+    if not any(one.code == "persistence-at-or-above-one" and one.severity == "warning" for one in fit.findings):
+        return []
+    text = (
+        f"{asset} is fitted with persistence {fit.persistence:.6g}, its bound: the two-step standard errors of the "
+        "dependence take the persistence as known; a longer history of it, or a spec without that bound, tells more"
+    )
+    return [Finding("margin-at-persistence-one", "warning", asset, text)]
 
 
 def _of_one(fit: VolatilityFit) -> tuple[FloatArray, FloatArray]:
-    """Influences and slopes (n, k) of the free parameters, in the unit of returns of variance 1."""
+    """Influences and slopes (n, k) of the parameters, in the unit of returns of variance 1; (n, 0) if not identified.
+
+    With F the directions that keep the active constraints, H the Hessian and s the scores along them, the influence is
+    F times -H^-1 s, and the slopes are those along F times F's pseudo-inverse: their product is that along F.
+    """
     scale, size = float(np.std(fit.returns)), fit.n_obs
+    none = np.empty((size, 0))
     likelihood = Likelihood(fit.returns / scale, fit.spec, fit.presample)
     theta = likelihood.rescaled(as_vector(fit.spec, fit.params), 1.0 / scale)[0]
-    free = np.flatnonzero([np.isfinite(fit.std_errors["robust"][name]) for name in likelihood.names])
     found = likelihood.evaluate(theta)
-    if found is None or free.size == 0:
-        return np.empty((size, 0)), np.empty((size, 0))
-    scores = found[1][:, free]
-    hessian, slopes = [], []
-    for place in free:
-        step = _STEP * max(abs(float(theta[place])), 1e-3)
-        ends = []
-        for sign in (1.0, -1.0):
-            moved = theta.copy()
-            moved[place] += sign * step
-            after = likelihood.evaluate(moved)
-            if after is None:
-                return np.empty((size, 0)), np.empty((size, 0))
-            ends.append((after[1][:, free].mean(axis=0), _uniforms(likelihood, moved)))
-        hessian.append((ends[0][0] - ends[1][0]) / (2.0 * step))
-        slopes.append((ends[0][1] - ends[1][1]) / (2.0 * step))
-    influence = -np.linalg.solve(np.array(hessian), (scores - scores.mean(axis=0)).T).T
-    return influence, np.column_stack(slopes)
+    if found is None or theta.size == 0:
+        return none, none
+    free = tangent_directions(likelihood, theta, found[1])
+    hessian = mean_curvature(likelihood, theta, free) if free.size else None
+    if hessian is None:
+        return none, none
+    slopes = []
+    for direction in free.T:
+        step = min(_STEP, _LARGEST / float(np.max(np.abs(direction))))
+        ends = [_uniforms(likelihood, theta + sign * step * direction) for sign in (1.0, -1.0)]
+        slopes.append((ends[0] - ends[1]) / (2.0 * step))
+    scores = (found[1] - found[1].mean(axis=0)) @ free
+    influence = -np.linalg.solve(hessian, scores.T).T @ free.T
+    unit = np.max(np.abs(free), axis=1)
+    unit = np.where(unit > 0.0, unit, 1.0)
+    return influence, np.column_stack(slopes) @ (np.linalg.pinv(free / unit[:, None]) / unit[None, :])
 
 
 def _uniforms(likelihood: Likelihood, theta: FloatArray) -> FloatArray:

@@ -55,6 +55,12 @@ def curvature(likelihood: Likelihood, theta: Array, free: Array, unit: Array) ->
     return np.asarray(0.5 * (found + found.T), dtype=np.float64)
 
 
+def mean_curvature(likelihood: Likelihood, theta: Array, free: Array) -> Array | None:
+    """The Hessian of the mean log-likelihood along directions (k, m), (m, m); None where it is not safely negative."""
+    found = curvature(likelihood, theta, free, np.abs(free).max(axis=1)) / likelihood.n
+    return found if np.all(np.isfinite(found)) and _well_conditioned(-found) else None
+
+
 def _clear_of_kinks(likelihood: Likelihood, theta: Array, unit: float) -> Array:
     """The parameters, or the nearest ones with a higher mu at which no residual is nearly 0."""
     place = np.array(theta)

@@ -24,6 +24,7 @@ _DONE = 1e-16
 _LAST = 1e-9  # a Newton step from here ends at rounding
 _ROUNDING = 1e-9  # of a sum of log-likelihoods
 _ON_BOUND = 1e-9
+_AT_ONE = 1e-6  # a persistence that a curved constraint holds to 1, after the search's tangents
 _MAX_STEPS = 60
 _MAX_TANGENTS = 40
 _MAX_PROJECTIONS = 20
@@ -288,6 +289,22 @@ def _active(rows: Array, limits: Array, theta: Array, gradient: Array) -> tuple[
             break
         del active[worst]
     return tuple(active)
+
+
+def tangent_directions(likelihood: Likelihood, theta: Array, scores: Array) -> Array:
+    """(k, free) directions along which an optimum can vary: those that keep the constraints it is held by.
+
+    Parameters
+    ----------
+    theta : an optimum of `likelihood`. scores : (n, k), of every observation there.
+    """
+    unit = natural_units(scores)
+    if likelihood.family.curved and likelihood.persistence(theta) >= 1.0 - _AT_ONE:
+        slope = _persistence_slope(likelihood, theta, unit)
+        likelihood = replace(likelihood, extra=((-slope, -float(slope @ theta), "persistence"),))
+    rows, limits, _ = likelihood.constraints()
+    active = _active(rows, limits, theta, scores.sum(axis=0))
+    return free_directions(rows[list(active)], unit)
 
 
 def _line_search(
