@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
+
+
+def log_density(e, h, nu=math.inf):
+    """Of e = sqrt(h) z, z normal or t of variance 1."""
+    if nu == math.inf:
+        return -0.5 * (math.log(2 * math.pi * h) + e * e / h)
+    constant = math.lgamma((nu + 1) / 2) - math.lgamma(nu / 2) - 0.5 * math.log(math.pi * (nu - 2) * h)
+    return constant - (nu + 1) / 2 * math.log1p(e * e / (h * (nu - 2)))
 
 
 def concordance(x, y):

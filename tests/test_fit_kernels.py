@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 from hypothesis.extra.numpy import arrays
-from naive_fits import concordance as counted, garch_slopes as carried
+from naive_fits import concordance as counted, garch_slopes as carried, log_density
 from scipy import stats
 
 from collatrisk.dependence.density import t_scores
@@ -14,6 +14,8 @@ from collatrisk.dependence.kendall import Concordance
 from collatrisk.dependence.score_curve import ScoreCurve
 from collatrisk.kernels.garch_scores import garch_slopes, garch_variances
 from collatrisk.volatility import Ewma, Garch
+from collatrisk.volatility.law import Law
+from collatrisk.volatility.law_scores import law_scores
 from collatrisk.volatility.likelihood import Likelihood
 
 
@@ -72,6 +74,28 @@ def test_slopes_of_variances_are_those_carried_along(p, o, q, m, seed):
         found = np.empty((m + (1 + p + o + q if own else 0), n))
         garch_slopes(residuals, variances, slopes, start, moved, alpha, gamma, beta, own, found)
         np.testing.assert_allclose(found, gradients[: len(found)], rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("nu", [np.inf, 2.05, 5.0, 400.0])
+def test_scores_of_a_law_are_slopes_of_its_density(nu):
+    rng = np.random.default_rng(8)
+    e, h = rng.standard_t(3, 40), rng.uniform(0.01, 4.0, 40)
+    e[0] = 0.0
+    along, moves = rng.standard_normal((1, 40)), rng.standard_normal((3, 40))
+    law = Law("normal") if nu == np.inf else Law("t", nu)
+    values, scores = law_scores(law, e, h, along, moves)
+    np.testing.assert_allclose(values, [log_density(*one, nu) for one in zip(e, h, strict=True)], rtol=1e-11)
+    for i in range(40):
+        step = 1e-6
+        in_e = (log_density(e[i] + step, h[i], nu) - log_density(e[i] - step, h[i], nu)) / (2 * step)
+        step = 1e-6 * h[i]
+        in_h = (log_density(e[i], h[i] + step, nu) - log_density(e[i], h[i] - step, nu)) / (2 * step)
+        wanted = in_h * moves[:, i] + [in_e * along[0, i], 0.0, 0.0]
+        np.testing.assert_allclose(scores[:3, i], wanted, rtol=1e-6, atol=1e-6)
+        if nu < np.inf:
+            step = 1e-5 * (nu - 2)
+            in_nu = (log_density(e[i], h[i], nu + step) - log_density(e[i], h[i], nu - step)) / (2 * step)
+            assert scores[3, i] == pytest.approx(in_nu, rel=1e-4, abs=1e-7)
 
 
 @pytest.mark.parametrize("spec", [Garch(p=2, o=1, q=2, dist="skewt", mean="ar1"), Garch(o=0), Ewma(dist="t")])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from collatrisk.kernels.jit import njit
 
 
@@ -42,38 +44,57 @@ def garch_slopes(  # type: ignore[no-untyped-def]
     alpha, gamma, beta : float64 (p,), (o,), (q,). own : bool, whether omega, alpha, gamma and beta have rows.
     out : float64 (m + 1 + p + o + q, n), or (m, n) without rows of their own; overwritten.
     """
-    n, m = residuals.size, residual_slopes.shape[0]
+    m = residual_slopes.shape[0]
     for r in range(m):
-        row, along, moved = out[r], residual_slopes[r], start_slopes[r]
-        for t in range(n):
-            drive = 0.0
-            for i in range(alpha.size):
-                drive += alpha[i] * (2.0 * residuals[t - i - 1] * along[t - i - 1] if t > i else moved)
-            for i in range(gamma.size):
-                fall = min(residuals[t - i - 1], 0.0) if t > i else 0.0
-                drive += gamma[i] * (2.0 * fall * along[t - i - 1] if t > i else 0.5 * moved)
-            for j in range(beta.size):
-                drive += beta[j] * (row[t - j - 1] if t > j else moved)
-            row[t] = drive
+        _mean_drive(residuals, residual_slopes[r], start_slopes[r], alpha, gamma, out[r])
+        for t in range(min(beta.size, residuals.size)):
+            for j in range(t, beta.size):
+                out[r, t] += beta[j] * start_slopes[r]
     if own:
-        _drives(residuals, variances, start, alpha.size, gamma.size, beta.size, out[m:])
-        for r in range(m, out.shape[0]):
-            row = out[r]
-            for t in range(n):
-                total = row[t]
-                for j in range(min(t, beta.size)):
-                    total += beta[j] * row[t - j - 1]
-                row[t] = total
+        row = m
+        out[row] = 1.0
+        for i in range(alpha.size):
+            row += 1
+            _lagged_squares(residuals, i + 1, start, np.inf, out[row])
+        for i in range(gamma.size):
+            row += 1
+            _lagged_squares(residuals, i + 1, 0.5 * start, 0.0, out[row])
+        for j in range(beta.size):
+            row += 1
+            _lagged(variances, j + 1, start, out[row])
+    # All rows of a step together: each alone would wait for its own sum of the step before.
+    for t in range(residuals.size):
+        for j in range(min(t, beta.size)):
+            for r in range(out.shape[0]):
+                out[r, t] += beta[j] * out[r, t - j - 1]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _drives(residuals, variances, start, p, o, q, out):  # type: ignore[no-untyped-def]
-    """What omega, alpha, gamma and beta multiply at each step, (1 + p + o + q, n)."""
-    for t in range(residuals.size):
-        out[0, t] = 1.0
-        for i in range(p):
-            out[1 + i, t] = residuals[t - i - 1] ** 2 if t > i else start
-        for i in range(o):
-            out[1 + p + i, t] = min(residuals[t - i - 1], 0.0) ** 2 if t > i else 0.5 * start
-        for j in range(q):
-            out[1 + p + o + j, t] = variances[t - j - 1] if t > j else start
+def _mean_drive(residuals, along, moved, alpha, gamma, row):  # type: ignore[no-untyped-def]
+    """What enters the recursion of dh / d(parameter of the mean): the slopes of the weighted squares."""
+    n = residuals.size
+    row[:] = 0.0
+    for i in range(alpha.size):
+        row[: i + 1] += alpha[i] * moved
+        for t in range(i + 1, n):
+            row[t] += 2.0 * alpha[i] * residuals[t - i - 1] * along[t - i - 1]
+    for i in range(gamma.size):
+        row[: i + 1] += 0.5 * gamma[i] * moved
+        for t in range(i + 1, n):
+            row[t] += 2.0 * gamma[i] * min(residuals[t - i - 1], 0.0) * along[t - i - 1]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _lagged_squares(residuals, lag, before, highest, row):  # type: ignore[no-untyped-def]
+    """Squares of the residuals up to `highest`, 0 of the others, `lag` steps later."""
+    row[:lag] = before
+    for t in range(lag, residuals.size):
+        e = residuals[t - lag]
+        row[t] = e * e if e < highest else 0.0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _lagged(values, lag, before, row):  # type: ignore[no-untyped-def]
+    row[:lag] = before
+    for t in range(lag, values.size):
+        row[t] = values[t - lag]

@@ -22,8 +22,9 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from collatrisk.volatility.distributions import Array, density_terms, shape_slopes
+from collatrisk.volatility.distributions import Array, density_terms
 from collatrisk.volatility.law import Law
+from collatrisk.volatility.law_scores import law_scores
 from collatrisk.volatility.means import AR_BOUNDS, MeanModel, mean_names
 from collatrisk.volatility.recursions import Constraint, Family, Recursion, Walk, family_of
 from collatrisk.volatility.specs import VolatilitySpec
@@ -34,6 +35,7 @@ PRESAMPLES: tuple[Presample, ...] = ("mean_square", "backcast")
 NU_BOUNDS = (2.05, 500.0)
 GED_BOUNDS = (1.01, 500.0)
 LAMBDA_BOUNDS = (-0.999, 0.999)
+_SMALLEST = float(np.finfo(np.float64).tiny)  # of a variance
 _MOMENT = 0.05  # how far nu stays above the power whose mean must be finite
 _SHAPES: dict[str, tuple[str, ...]] = {"normal": (), "t": ("nu",), "skewt": ("nu", "lambda"), "ged": ("nu",)}
 
@@ -158,22 +160,12 @@ class Likelihood:
         """The log-likelihood (n,) and the score (n, k) of every observation; None where a variance is not positive."""
         with np.errstate(all="ignore"):
             filtered = self.filter(theta)
-            if not (np.all(filtered.variances > 0.0) and np.all(np.isfinite(filtered.variances))):
+            if not (filtered.variances.min() >= _SMALLEST and np.all(np.isfinite(filtered.variances))):
                 return None
+            slopes = self.variance_derivatives(theta, filtered)
             law = self.law(theta)
-            sd = np.sqrt(filtered.variances)
-            z = filtered.residuals / sd
-            values, slope = density_terms(law.dist, z, law.nu, law.lam)
-            per_variance = -0.5 * (1.0 + z * slope) / filtered.variances
-            derivatives = self.variance_derivatives(theta, filtered)
-            scores = np.empty((len(self.names), z.size))
-            scores[: len(derivatives)] = derivatives * per_variance
-            scores[: len(self.mean.slopes)] += slope / sd * self.mean.slopes
-            for row, values_of_shape in enumerate(shape_slopes(law.dist, z, law.nu, law.lam), len(derivatives)):
-                scores[row] = values_of_shape
-        if not np.all(np.isfinite(scores)):
-            return None
-        return np.asarray(values - np.log(sd), dtype=np.float64), scores.T
+            values, scores = law_scores(law, filtered.residuals, filtered.variances, self.mean.slopes, slopes)
+        return (values, scores.T) if np.all(np.isfinite(scores)) else None
 
     def variance_derivatives(self, theta: Array, filtered: Filtered) -> Array:
         """dh/d(mean parameters, variance parameters), as far as they are estimated: (rows, n)."""

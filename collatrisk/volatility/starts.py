@@ -36,14 +36,14 @@ def starting_points(likelihood: Likelihood) -> list[Array]:
 def _agreed_optimum(likelihood: Likelihood, spec: Garch) -> list[Array]:
     """The optimum at which all starts of the compiled fit ended, if there is one."""
     from collatrisk.kernels import quasi_fit as kernel
-    from collatrisk.volatility.panel import fit_values, is_fast, params_frame
+    from collatrisk.volatility.panel import fit_values, is_fast, result_columns
 
     if not is_fast(spec):
         return []
     result = fit_values(np.array(likelihood.returns), spec, likelihood.presample)
     if result[kernel.STATUS] != 0 or result[kernel.OTHER] > 0:
         return []
-    return [params_frame(spec, result[None, :], [0])[list(likelihood.names)].to_numpy()[0]]
+    return [result[list(result_columns(likelihood.spec).values())]]
 
 
 def _grid_points(likelihood: Likelihood) -> list[Array]:
