@@ -23,6 +23,7 @@ from collatrisk.kernels.running_min import running_minimum
 from collatrisk.margining import run_margin
 from collatrisk.simulation import HistoricalWindows, MarketModel, PathPlan, PricePaths
 from collatrisk.sizing import compare_mixes, haircut, haircuts, max_ltv, max_ltvs
+from collatrisk.sizing.haircut import haircuts_by_measure
 
 TWO = MarketModel.constant({"ETH": 0.8, "BTC": 0.6}, 0.7, spot={"ETH": 2500.0, "BTC": 60_000.0})
 MIXES = ["ETH", Mix({"ETH": 0.5, "BTC": 0.5}, "half"), Mix({"BTC": 0.6, "USD": 0.4}), {"USD": 1.0}]
@@ -187,6 +188,16 @@ def test_haircuts_grow_with_the_level_and_never_leave_the_unit_interval(
     lower, upper = (haircut(source, mix, level=x, mpor_days=2, measure=measure) for x in (level, level + 0.01))
     assert 0 <= lower.value <= upper.value < 1
     assert 0 <= lower.ci()[0] <= lower.value <= lower.ci()[1] <= 1
+
+
+@pytest.mark.parametrize("history_windows", [False, True])
+def test_measures_from_one_pass_are_those_of_passes_of_their_own(history_windows: bool) -> None:
+    source = HistoricalWindows(history(), horizon_days=5) if history_windows else plan(n_paths=3_000)
+    both = haircuts_by_measure(source, ["ETH", "BTC"], measures=("var", "es"), level=0.98, mpor_days=3)
+    for asset, found in zip(("ETH", "BTC"), both, strict=True):
+        for measure, estimate in found.items():
+            alone = haircut(source, asset, level=0.98, mpor_days=3, measure=measure)
+            assert (estimate.value, estimate.ci(), estimate.method) == (alone.value, alone.ci(), alone.method)
 
 
 def test_haircuts_grow_with_the_period_and_fall_with_cash() -> None:

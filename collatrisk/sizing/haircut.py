@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
@@ -28,6 +28,8 @@ from collatrisk.sizing.inputs import (
     check_mixes,
     shared_steps,
 )
+
+_MEASURES: dict[str, Callable[..., Estimate]] = {"var": estimate_value_at_risk, "es": estimate_expected_shortfall}
 
 
 def haircut(
@@ -93,22 +95,52 @@ def haircuts(
     progress: Progress | None = None,
 ) -> list[Estimate]:
     """`haircut` of several assets or mixes from one pass over the paths, in their order."""
+    found = haircuts_by_measure(
+        source,
+        assets_or_mixes,
+        measures=(measure,),
+        level=level,
+        mpor_days=mpor_days,
+        currency=currency,
+        executor=executor,
+        block_size=block_size,
+        progress=progress,
+    )
+    return [one[measure] for one in found]
+
+
+def haircuts_by_measure(
+    source: PathSource,
+    assets_or_mixes: MixLike | Sequence[MixLike],
+    *,
+    measures: Sequence[str],
+    level: float,
+    mpor_days: float,
+    currency: str = "USD",
+    executor: Executor | None = None,
+    block_size: int | None = None,
+    progress: Progress | None = None,
+) -> list[dict[str, Estimate]]:
+    """`haircuts` by several measures from one pass over the paths: measure -> estimate, for each asset or mix."""
     problems = Problems("haircut")
     check_source(problems, source)
     problems.raise_if_any()
     mixes = check_mixes(problems, source, assets_or_mixes, currency)
     checked = check_fraction(problems, "level", level, "give 0.99 for 99 %")
     step = check_days(problems, source, mpor_days, "mpor_days")
-    problems.choice("measure", measure, ("var", "es"))
+    for measure in measures:
+        problems.choice("measure", measure, tuple(_MEASURES))
     problems.raise_if_any()
 
     falls = Falls.of(source, mixes, step, currency)
     overlap = shared_steps(source, step)
     if overlap > 1:
         blocks = list(iter_blocks(falls.read, source.n_paths, size=block_size, executor=executor, on_done=progress))
-        estimate = estimate_value_at_risk if measure == "var" else estimate_expected_shortfall
         rows = np.concatenate(blocks, axis=1)
-        found = [estimate(row, checked, overlap=overlap, seed=source.seed) for row in rows]
+        found = [
+            {name: _MEASURES[name](row, checked, overlap=overlap, seed=source.seed) for name in measures}
+            for row in rows
+        ]
     else:
         keep = tail_size(source.n_paths, checked)
         sketches = [TailSketch(keep) for _ in mixes]
@@ -116,12 +148,19 @@ def haircuts(
             FallTails(falls, keep), source.n_paths, size=block_size, executor=executor, on_done=progress
         ):
             sketches = [sketch.merge(other) for sketch, other in zip(sketches, block, strict=True)]
-        found = [
-            sketch.estimate_value_at_risk(checked) if measure == "var" else sketch.estimate_expected_shortfall(checked)
-            for sketch in sketches
-        ]
-    words = f"{measure.upper()} of the relative fall over {source.clock.days(step):g} days, not below 0: "
-    return [one.mapped(floor=0.0, cap=1.0, method=words + one.method) for one in found]
+        found = [{name: _of_sketch(sketch, name, checked) for name in measures} for sketch in sketches]
+    words = f"of the relative fall over {source.clock.days(step):g} days, not below 0: "
+    return [
+        {
+            name: one.mapped(floor=0.0, cap=1.0, method=f"{name.upper()} {words}{one.method}")
+            for name, one in row.items()
+        }
+        for row in found
+    ]
+
+
+def _of_sketch(sketch: TailSketch, measure: str, level: float) -> Estimate:
+    return sketch.estimate_value_at_risk(level) if measure == "var" else sketch.estimate_expected_shortfall(level)
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _FIT, _PASS, _MARGIN, _THRESHOLD, _SCENARIO, _FAN = 8.0, 1.0, 1.0, 0.5, 1.0, 0.5
 """Rough weights of the passes, for the estimate of the time that is left."""
-_DISTRIBUTIONS = 3 * _PASS + _FAN
+_DISTRIBUTIONS = 2 * _PASS + _FAN
 
 Rows = list[dict[str, Any]]
 
@@ -148,7 +148,7 @@ class _Gathered:
         context, sizing = self.context, self.context.study.sizing
         names = [book.name for book in context.study.books]
         with context.meter.step("haircuts, losses and fans", _DISTRIBUTIONS) as row:
-            cuts, losses = haircut_cells(context, 2 * _PASS), loss_cells(context, _PASS)
+            cuts, losses = haircut_cells(context, _PASS), loss_cells(context, _PASS)
             fans = fan_cells(context, _FAN)
             _count(row, [*cuts, *losses, *fans])
         self.haircuts = dict(zip(names, cuts, strict=True))

@@ -20,24 +20,25 @@ def haircut_cells(context: Context, weight: float) -> list[Solved]:
     sizing = context.study.sizing
 
     def compute(books: list[Book]) -> list[dict[str, Any]]:
-        from collatrisk.sizing import haircuts
+        from collatrisk.sizing.haircut import haircuts_by_measure
 
-        mixes = [context.mix(book) for book in books]
-        found: list[dict[str, Any]] = [{} for _ in books]
-        for label, measure in MEASURES.items():
-            estimates = haircuts(
-                context.plan,
-                mixes,
-                level=sizing.level,
-                mpor_days=sizing.mpor_days,
-                measure=measure,
-                currency=books[0].currency,
-                executor=context.executor,
-                progress=context.meter.follow(f"haircuts, {label}", weight / len(MEASURES)),
-            )
-            for body, estimate in zip(found, estimates, strict=True):
-                body[label] = {**estimate_columns("value", estimate), "n": estimate.n}
-        return found
+        found = haircuts_by_measure(
+            context.plan,
+            [context.mix(book) for book in books],
+            measures=tuple(MEASURES.values()),
+            level=sizing.level,
+            mpor_days=sizing.mpor_days,
+            currency=books[0].currency,
+            executor=context.executor,
+            progress=context.meter.follow("haircuts", weight),
+        )
+        return [
+            {
+                label: {**estimate_columns("value", of_book[measure]), "n": of_book[measure].n}
+                for label, measure in MEASURES.items()
+            }
+            for of_book in found
+        ]
 
     inputs = {"level": sizing.level, "mpor_days": sizing.mpor_days}
     items = [(context.key("haircut", book=book.to_dict(), **inputs), book) for book in context.study.books]

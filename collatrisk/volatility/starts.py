@@ -43,7 +43,7 @@ def _agreed_optimum(likelihood: Likelihood, spec: Garch) -> list[Array]:
     result = fit_values(np.array(likelihood.returns), spec, likelihood.presample)
     if result[kernel.STATUS] != 0 or result[kernel.OTHER] > 0:
         return []
-    return [result[list(result_columns(likelihood.spec).values())]]
+    return [result[list(result_columns(spec).values())]]
 
 
 def _grid_points(likelihood: Likelihood) -> list[Array]:
