@@ -3,12 +3,16 @@
 import multiprocessing
 import subprocess
 import sys
+import threading
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 import collatrisk as cr
+from collatrisk.execution.once import building
+from collatrisk.simulation.path_inputs import path_inputs
 
 TERMS = cr.Terms(liquidation_threshold=0.8, cure_days=1)
 LOAN = cr.Loan(cr.Mix({"ETH": 0.6, "BTC": 0.4}), collateral_value=1e6, ltv=0.7)
@@ -50,6 +54,41 @@ def test_processes_after_the_kernels_have_run_here(plan, alone, method):
     with ProcessPoolExecutor(2, mp_context=context) as pool:
         assert answers(plan, pool) == alone
         assert pool.submit(answers, plan).result(timeout=300) == alone  # a whole run inside a worker
+
+
+def test_many_threads_build_the_tables_of_a_plan_once(plan, monkeypatch):
+    built = []
+
+    def counted(*arguments):
+        built.append(1)
+        return path_inputs(*arguments)
+
+    monkeypatch.setattr("collatrisk.simulation.plan.path_inputs", counted)
+    fresh = replace(plan, seed=4)
+    with ThreadPoolExecutor(8) as threads:
+        first = list(threads.map(lambda _: fresh.read(0, 3).prices.tobytes(), range(16)))
+    assert len(set(first)) == len(built) == 1
+
+
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+def test_a_process_forked_while_tables_are_built_does_not_wait_for_them(plan):
+    locked, done = threading.Event(), threading.Event()
+
+    def build():
+        with building():
+            locked.set()
+            done.wait()
+
+    thread = threading.Thread(target=build)
+    thread.start()
+    locked.wait()
+    try:
+        with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("fork")) as pool:
+            there = pool.submit(plan.read, 0, 3).result(timeout=60).prices
+    finally:
+        done.set()
+        thread.join()
+    assert there.tobytes() == plan.read(0, 3).prices.tobytes()
 
 
 _DASK = """

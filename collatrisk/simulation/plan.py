@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from collatrisk.base.tables import html_table
 from collatrisk.base.validation import Problems
+from collatrisk.execution.once import building
 from collatrisk.market.clock import Clock
 from collatrisk.simulation.model import MarketModel
 from collatrisk.simulation.path_inputs import path_inputs, without_unused
@@ -238,18 +239,22 @@ class PathPlan:
         }
 
     def _kernel_inputs(self) -> PathInputs:
-        """The tables and arrays of the kernel, built at the first read. Two threads may build them twice: harmless."""
+        """The tables and arrays of the kernel, built at the first read."""
         if self._inputs is None:
-            inputs = path_inputs(self.model, self._clock, self.seed, self.drift, self.n_steps)
-            object.__setattr__(self, "_inputs", without_unused(inputs))
+            with building():
+                if self._inputs is None:
+                    inputs = path_inputs(self.model, self._clock, self.seed, self.drift, self.n_steps)
+                    object.__setattr__(self, "_inputs", without_unused(inputs))
         assert self._inputs is not None
         return self._inputs
 
     def _single_inputs(self) -> SingleInputs:
         """As `_kernel_inputs`, in single precision."""
         if self._single is None:
-            inputs = single_inputs(self.model, self._clock, self.seed, self.drift, self.n_steps)
-            object.__setattr__(self, "_single", inputs)
+            with building():
+                if self._single is None:
+                    inputs = single_inputs(self.model, self._clock, self.seed, self.drift, self.n_steps)
+                    object.__setattr__(self, "_single", inputs)
         assert self._single is not None
         return self._single
 
