@@ -63,7 +63,9 @@ def mixing_table(nu: float, tolerance: float = TOLERANCE) -> CubicTable:
     def curve(g: FloatArray) -> tuple[FloatArray, FloatArray]:
         half = nu / 2.0
         tail = special.ndtr(-np.abs(g))
-        chi2 = 2.0 * np.where(g < 0.0, special.gammaincinv(half, tail), special.gammainccinv(half, tail))
+        chi2, left = np.empty_like(g), g < 0.0
+        chi2[left], chi2[~left] = special.gammaincinv(half, tail[left]), special.gammainccinv(half, tail[~left])
+        chi2 *= 2.0
         log_density = (half - 1.0) * np.log(chi2) - chi2 / 2.0 - half * math.log(2.0) - special.gammaln(half)
         value = np.sqrt(nu / chi2)
         slope = -0.5 * value / chi2 * np.exp(-0.5 * g * g - _LOG_SQRT_2PI - log_density)
@@ -137,7 +139,9 @@ def t_score_table(copula_nu: float, law: ScoredLaw, tolerance: float = TOLERANCE
 
 def _quantile(law: ScoredLaw, left: NDArray[np.bool_], tail: FloatArray) -> FloatArray:
     """The quantile whose nearer tail has the probability `tail`, on the left or on the right."""
-    return np.asarray(np.where(left, law.ppf(tail), law.isf(tail)))
+    found = np.empty_like(tail)
+    found[left], found[~left] = law.ppf(tail[left]), law.isf(tail[~left])
+    return found
 
 
 def _refine(curve: Curve, largest: float, *, octaves: bool, floor: float, tolerance: float = TOLERANCE) -> CubicTable:

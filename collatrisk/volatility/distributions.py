@@ -247,9 +247,10 @@ def _t_quantile(p: Array, nu: float) -> Array:
 def _t_cdf(x: ArrayLike, nu: float) -> Array:
     """The cdf of Student's t; the incomplete beta law keeps its relative accuracy on the left."""
     x = np.asarray(x, dtype=np.float64)
+    found, far = np.array(special.stdtr(nu, x), dtype=np.float64), x < -1.0
     with np.errstate(over="ignore"):
-        far = 0.5 * special.betainc(nu / 2.0, 0.5, nu / (nu + x * x))
-    return np.asarray(np.where(x < -1.0, far, special.stdtr(nu, x)), dtype=np.float64)
+        found[far] = 0.5 * special.betainc(nu / 2.0, 0.5, nu / (nu + x[far] * x[far]))
+    return found
 
 
 def _t_moments(t: float, nu: float) -> tuple[float, ...]:
