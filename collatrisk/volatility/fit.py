@@ -183,9 +183,10 @@ def fit_volatility(
     """Fit a volatility spec to one return series by maximum likelihood.
 
     The returns are divided by their sd first and the results put back, so that decimals and percents give the same
-    answer. GARCH and GJR models are estimated by arch from four starts, the others begin at the best points of a grid;
-    each start is polished by Newton steps on the exact likelihood with analytic scores, from which the standard errors
-    come as well.
+    answer. GARCH(1,1) and GJR(1,1,1) begin at the common optimum of the compiled fit's five starts; where these
+    disagree, and at other orders, they are estimated by arch from four starts. The others begin at the best points of a
+    grid. Each start is polished by Newton steps on the exact likelihood with analytic scores, from which the standard
+    errors come as well.
 
     Parameters
     ----------
