@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import threading
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+Number = TypeVar("Number", np.float64, np.int64, np.int32)
 _LEAST = 1 << 18  # floats; what is never touched costs no memory
 _MOST_KEPT = 1 << 24  # bytes a thread may keep between uses
 _kept = threading.local()
@@ -20,3 +23,10 @@ def kept_buffer(name: str, size: int) -> NDArray[np.float64]:
         if held.nbytes <= _MOST_KEPT:
             setattr(_kept, name, held)
     return held[:size]
+
+
+def kept_array(name: str, shape: tuple[int, ...], dtype: type[Number] = np.float64) -> NDArray[Number]:  # type: ignore[assignment]
+    """`kept_buffer` in a shape and of a type."""
+    wanted = math.prod(shape)
+    held = kept_buffer(name, -(-wanted * np.dtype(dtype).itemsize // 8))
+    return held.view(dtype)[:wanted].reshape(shape)

@@ -65,6 +65,7 @@ N_BY_SLOT = 5
 ) = range(17)
 N_AMOUNTS = 12
 N_ALL_AMOUNTS = 17
+N_COLUMNS = 5  # INTEREST to COLLATERAL_LOSS: what paths have on which nothing happens
 
 # First steps of a path (int64, -1: never).
 CALLED, CURED, LIQUIDATED, EXHAUSTED, SHORT = range(5)

@@ -1,7 +1,9 @@
-"""The state machine of the margin engine: one account over a tile of 64 paths, with calls, cures and sales.
+"""The state machine of the margin engine: one account over a tile of up to 64 lanes, with calls, cures and sales.
 
 Values, health factors and bridge minima are computed for all lanes at once; the rules are scalar code that only runs on
-the lanes and steps where something is due. No lane depends on another, nor on the tile that it falls in.
+the lanes and steps where something is due. A lane begins at a step of its path before which nothing happens to it, and
+the lanes of a tile are in the order of those steps: the longest first, so that the tile narrows as lanes end. No lane
+depends on another, nor on the tile that it falls in.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from collatrisk.kernels.columns import (
     TRIGGER,
 )
 from collatrisk.kernels.jit import njit
-from collatrisk.kernels.lanes import LANES, bridge_minimum, bridge_variance, find_slots, health_factors, value_slots
+from collatrisk.kernels.lanes import EIGHT, bridge_minimum, bridge_variance, health_factors, value_slots
 from collatrisk.kernels.margin_rules import (
     CALLS,
     COUNTED,
@@ -45,79 +47,130 @@ from collatrisk.kernels.margin_rules import (
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def run_account(  # type: ignore[no-untyped-def]
-    tile, spread, twice_log, bridged, correlation, first_path, lanes, width, thresholds, impacts, by_slot, rules,
-    switches, cure_key, units, worth, shares, lane, state, slots, rho, market, amounts, events,
-):  # fmt: skip
-    """One account on the paths of a tile: `lanes` count from `first_path`; the first `width` of them matter."""
-    start = lane[START]
-    end = lane[END_HEALTH]
-    counted = lane[COUNTED]
-    debt = lane[DEBT]
-    mark = lane[MARK]
-    lowest = lane[LOWEST]
-    variance = lane[VARIANCE]
-    interest = lane[INTEREST_SO_FAR]
-    amounts[:] = 0.0
-    events[:] = NEVER
-    state[:] = NEVER
-    state[:, CALLS] = 0
-    lowest[:] = np.inf
-    interest[:] = 0.0
-    lane[CREDIT] = 0.0
-    worth[:] = 0.0
-    n_held, n_owed, n_risky = find_slots(units, correlation, slots, rho)
-    growth = rules[GROWTH]
-    call = rules[CALL]
-    restore = rules[RESTORE]
-    trigger = rules[TRIGGER]
-    for t in range(tile.shape[0]):
-        if t > 0:
-            # Now `worth`, `counted` and `debt` are still those of the end of the last step, after its actions.
-            for k in range(LANES):
-                interest[k] += debt[k] * (growth - 1.0)
-                debt[k] *= growth
+def whole_eights(width):  # type: ignore[no-untyped-def]
+    """`width` up to a whole number of eights: vector code has no rest to do."""
+    return -(-width // EIGHT) * EIGHT
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def open_lanes(  # type: ignore[no-untyped-def]
+    held, owed, growth, prices, columns, n_assets, n_paths, lanes, base, n, slots, n_owed, units, interest
+):
+    """Units and interest of lanes that begin at step `base`, before which nothing but interest happens to them."""
+    for i in range(held.size):
+        for k in range(n):
+            units[0, i, k] = held[i]
+            units[1, i, k] = owed[i]
+    cash = held.size - 1
+    for k in range(n):
+        interest[k] = 0.0
+        for t in range(base[k] if growth != 1.0 else 0):
+            debt = 0.0
             for j in range(n_owed):
                 i = slots[1, j]
-                for k in range(LANES):
-                    units[1, i, k] *= growth
-                    worth[1, i, k] *= growth
-            health_factors(counted, debt, start)
-            if bridged:
-                bridge_variance(worth, spread[t], counted, debt, n_risky, slots[2], rho, shares, variance)
-        value_slots(tile[t], units[0], thresholds, True, n_held, slots[0], worth[0], counted)
-        value_slots(tile[t], units[1], thresholds, False, n_owed, slots[1], worth[1], debt)
-        health_factors(counted, debt, end)
-        if t == 0:
-            start[:] = end
-        if bridged and t > 0:
-            bridge_minimum(start, end, variance, twice_log[t], mark)
-        else:
-            mark[:] = end
-        for k in range(LANES):
-            lowest[k] = min(lowest[k], mark[k])
-        for k in range(width):
-            if is_due(state[k], t, mark[k], end[k], call, restore, trigger):
-                act(
-                    k, t, tile[t], first_path + lanes[k], impacts, by_slot, rules, switches, cure_key, units, worth,
-                    lane, state[k], n_held, n_owed, slots, market, amounts[k], events[k],
-                )  # fmt: skip
-    last = tile.shape[0] - 1
-    for k in range(width):
-        if state[k, TAKEN_AT] != NEVER:
-            sold_at = min(state[k, TAKEN_AT] + switches[RESALE_STEPS], last)
-            for j in range(n_held):
-                i = slots[0, j]
-                market[0, i] = units[2, i, k] * tile[sold_at, i, k]
-            resell(market[0], impacts, by_slot, n_held, slots[0], lane[PAID, k], amounts[k])
-        value = lane[CREDIT, k]
+                price = 1.0 if i == cash else prices[(t * n_assets + columns[i]) * n_paths + lanes[k]]
+                debt += units[1, i, k] * price
+                units[1, i, k] *= growth
+            interest[k] += debt * (growth - 1.0)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _clear(n, worth, lane, state, amounts, events):  # type: ignore[no-untyped-def]
+    """All lanes as they are before their first step."""
+    for i in range(worth.shape[1]):
+        for k in range(n):
+            worth[0, i, k] = 0.0
+            worth[1, i, k] = 0.0
+    for k in range(n):
+        lane[LOWEST, k] = np.inf
+        lane[CREDIT, k] = 0.0
+        for m in range(amounts.shape[1]):
+            amounts[k, m] = 0.0
+        for m in range(events.shape[1]):
+            events[k, m] = NEVER
+        for m in range(state.shape[1]):
+            state[k, m] = NEVER
+        state[k, CALLS] = 0
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _grow(growth, n, slots, n_owed, units, worth, debt, interest):  # type: ignore[no-untyped-def]
+    for k in range(n):
+        interest[k] += debt[k] * (growth - 1.0)
+        debt[k] *= growth
+    for j in range(n_owed):
+        owed, value = units[1, slots[1, j]], worth[1, slots[1, j]]
+        for k in range(n):
+            owed[k] *= growth
+            value[k] *= growth
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _close(  # type: ignore[no-untyped-def]
+    k, tile, begun, n_steps, impacts, by_slot, switches, units, lane, state, slots, n_held, market, amounts, events
+):
+    """What a lane ends with, at the last step of its path; `begun` is the step with which it began."""
+    if state[TAKEN_AT] != NEVER:
+        sold_at = min(state[TAKEN_AT] + switches[RESALE_STEPS], n_steps) - begun
         for j in range(n_held):
             i = slots[0, j]
-            value += units[0, i, k] * tile[last, i, k]
-        amounts[k, SHORTFALL] = max(debt[k] - value, 0.0) + amounts[k, LOSS]
-        amounts[k, OUTSTANDING] = debt[k]
-        amounts[k, REMAINING] = value
-        amounts[k, INTEREST] = interest[k]
-        amounts[k, MIN_HEALTH] = lowest[k]
-        if amounts[k, SHORTFALL] > 0.0:
-            events[k, SHORT] = last
+            market[0, i] = units[2, i, k] * tile[sold_at, i, k]
+        resell(market[0], impacts, by_slot, n_held, slots[0], lane[PAID, k], amounts)
+    value = lane[CREDIT, k]
+    for j in range(n_held):
+        i = slots[0, j]
+        value += units[0, i, k] * tile[n_steps - begun, i, k]
+    amounts[SHORTFALL] = max(lane[DEBT, k] - value, 0.0) + amounts[LOSS]
+    amounts[OUTSTANDING] = lane[DEBT, k]
+    amounts[REMAINING] = value
+    amounts[INTEREST] = lane[INTEREST_SO_FAR, k]
+    amounts[MIN_HEALTH] = lane[LOWEST, k]
+    if amounts[SHORTFALL] > 0.0:
+        events[SHORT] = n_steps
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def run_account(  # type: ignore[no-untyped-def]
+    tile, spread, twice_log, bridged, rho, first_path, lanes, base, width, n_steps, thresholds, ones, impacts, by_slot,
+    rules, switches, cure_key, units, worth, shares, lane, state, slots, n_held, n_owed, n_risky, market, amounts,
+    events,
+):  # fmt: skip
+    """One account on the lanes of a tile, as `open_lanes` left them: `lanes` count from `first_path`; the first `width`
+    of them matter."""
+    counted, debt, mark, lowest = lane[COUNTED], lane[DEBT], lane[MARK], lane[LOWEST]
+    start, end = lane[START], lane[END_HEALTH]
+    growth, call, restore, trigger = rules[GROWTH], rules[CALL], rules[RESTORE], rules[TRIGGER]
+    n = whole_eights(width)
+    _clear(n, worth, lane, state, amounts, events)
+    for s in range(n_steps - base[0] + 1):
+        if s > 0:
+            # Now `worth`, `counted` and `debt` are still those of the end of the last step, after its actions.
+            if growth != 1.0:
+                _grow(growth, n, slots, n_owed, units, worth, debt, lane[INTEREST_SO_FAR])
+            health_factors(counted, debt, n, start)
+            if bridged:
+                bridge_variance(worth, spread[s], counted, debt, n_risky, slots[2], rho, n, shares, lane[VARIANCE])
+        value_slots(tile[s], units[0], thresholds, n_held, slots[0], n, worth[0], counted)
+        value_slots(tile[s], units[1], ones, n_owed, slots[1], n, worth[1], debt)
+        health_factors(counted, debt, n, end)
+        if bridged and s > 0:
+            bridge_minimum(start, end, lane[VARIANCE], twice_log[s], n, mark)
+        else:
+            for k in range(n):
+                mark[k] = end[k]
+                start[k] = end[k] if s == 0 else start[k]
+        for k in range(n):
+            lowest[k] = min(lowest[k], mark[k])
+        for k in range(width):
+            if is_due(state[k], base[k] + s, mark[k], end[k], call, restore, trigger):
+                act(
+                    k, base[k] + s, tile[s], first_path + lanes[k], impacts, by_slot, rules, switches, cure_key, units,
+                    worth, lane, state[k], n_held, n_owed, slots, market, amounts[k], events[k],
+                )  # fmt: skip
+        while width > 0 and base[width - 1] + s == n_steps:
+            width -= 1
+            _close(
+                width, tile, base[width], n_steps, impacts, by_slot, switches, units, lane, state[width], slots, n_held,
+                market, amounts[width], events[width],
+            )  # fmt: skip
+        n = whole_eights(width)

@@ -1,4 +1,4 @@
-"""What a block of outcomes is boiled down to: sums over micro-blocks, counts of first steps, values of the tails."""
+"""What outcomes with a row for each path are boiled down to: sums over micro-blocks, counts of first steps."""
 
 from __future__ import annotations
 
@@ -33,28 +33,3 @@ def sum_block(amounts, events, micro, largest_root, sums, squares, counts):  # t
                 step = events[row, p, e]
                 if step >= 0:
                     counts[row, e, step] += 1
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def gather_tails(amounts, metrics, tails, sizes):  # type: ignore[no-untyped-def]
-    """Append what can be in a bad tail: amounts above zero, and every value of the last two metrics.
-
-    Amounts are never below zero, so that zeros need not be kept. The last metric but one is a loss of either sign, the
-    last is bad where it is low: its sign is turned.
-
-    Parameters
-    ----------
-    amounts : float64 (n_paths, n_metrics), one row of accounts. metrics : int64 (n_tails,).
-    tails : float64 (n_tails, capacity). sizes : int64 (n_tails,), values in each so far, moved on.
-    """
-    last = metrics.size - 1
-    for p in range(amounts.shape[0]):
-        for i in range(last - 1):
-            value = amounts[p, metrics[i]]
-            if value > 0.0:
-                tails[i, sizes[i]] = value
-                sizes[i] += 1
-        tails[last - 1, sizes[last - 1]] = amounts[p, metrics[last - 1]]
-        sizes[last - 1] += 1
-        tails[last, sizes[last]] = -amounts[p, metrics[last]]
-        sizes[last] += 1

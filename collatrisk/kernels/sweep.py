@@ -18,54 +18,54 @@ import numpy as np
 
 from collatrisk.kernels.columns import BRIDGE, GROWTH, N_ALL_AMOUNTS, N_EVENTS, SHORT
 from collatrisk.kernels.jit import njit
-from collatrisk.kernels.lanes import LANES, load_prices, load_spread, load_twice_log
-from collatrisk.kernels.machine import run_account
-from collatrisk.kernels.margin_rules import N_SCRATCH, N_STATES, N_VECTORS
-from collatrisk.kernels.quiet import (
-    N_WORK,
-    NEAR,
-    TILE,
-    follow,
-    load_steps,
-    note_eventful,
-    open_book,
-)
+from collatrisk.kernels.lanes import LANES, find_slots, load_roots, load_rows, load_twice_log
+from collatrisk.kernels.machine import open_lanes, run_account, whole_eights
+from collatrisk.kernels.margin_rules import INTEREST, N_SCRATCH, N_STATES, N_VECTORS
+from collatrisk.kernels.quiet import N_WORK, NEAR, NEARER, TILE, follow, note_eventful, open_book
+from collatrisk.kernels.quiet_bridge import SHARES, follow_bridges, load_uniforms
 
 COVERED = -1  # in `base`: terms for which the cover decides
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def sweep_block(  # type: ignore[no-untyped-def]
-    prices, variance, columns, correlation, first_path, n_steps, held, owed, thresholds, impacts, by_slot, rules,
-    switches, base, levels, cover, bridge_key, cure_key, counts,
+    prices, variance, n_assets, n_paths, columns, correlation, first_path, n_steps, held, owed, thresholds, impacts,
+    by_slot, rules, switches, base, levels, cover, bridge_key, cure_key, counts,
 ):  # fmt: skip
     """Add to `counts` the paths of a block that end with a shortfall under each of the terms.
 
     Parameters
     ----------
-    prices, variance, columns, correlation, first_path, n_steps, bridge_key, cure_key : as in `margin_block`.
+    prices, variance, n_assets, n_paths, columns, correlation, first_path, n_steps, bridge_key, cure_key : as in
+        `collatrisk.kernels.margin`.
     held, owed : float64 (n_slots,), the one account.
-    thresholds, impacts, by_slot, rules, switches : of every terms, as in `margin_block`.
+    thresholds, impacts, by_slot, rules, switches : of every terms, as there.
     base : int64 (n_terms,), COVERED, or the terms whose health factors decide: the terms themselves, or earlier ones
         of which they are a multiple.
     levels : float64 (n_terms,), the health factor of those base terms below which something may happen.
     cover : float64, 1 + p for the COVERED terms.
     counts : int64 (n_terms,), added to.
     """
-    n_paths, n_terms, n_slots = prices.shape[2], thresholds.shape[0], columns.size + 1
-    bridged = variance.shape[0] > 0
+    n_terms, n_slots = thresholds.shape[0], columns.size + 1
+    bridged = variance.size > 0
     followed = np.zeros(n_terms, np.bool_)
+    highest = np.zeros(n_terms)  # of the levels that the same terms decide
     with_bridge = False
     growth = rules[:, GROWTH].max()  # the ratio of collateral to debt is lowest where debts grow fastest
     for a in range(n_terms):
         followed[a] = base[a] == a
         with_bridge = with_bridge or (followed[a] and bridged and switches[a, BRIDGE] == 1)
+        if base[a] >= 0:
+            highest[base[a]] = max(highest[base[a]], levels[a])
     eventful = np.empty((n_terms + 1, n_paths), np.int64)
+    starts = np.empty(n_paths, np.int64)
     n_eventful = np.zeros(n_terms + 1, np.int64)
-    spread = np.zeros((n_steps + 1, n_slots if with_bridge else 0, TILE))
-    twice_log = np.zeros((n_steps + 1, TILE))
+    rows = n_steps + 1 if with_bridge else 1
+    history = np.empty(3 * rows * TILE)
+    uniforms = np.empty(rows * TILE)
+    near = np.empty(TILE + 1, np.int64)
+    packed = np.empty((SHARES + n_slots) * TILE if with_bridge else 0)
     work = np.ones(N_WORK)
-    shares = np.empty((n_slots, TILE))
     scratch = np.empty((3, n_slots))
     slots = np.empty((2, 3, n_slots), np.int64)
     rho = np.empty((n_slots, n_slots))
@@ -73,51 +73,62 @@ def sweep_block(  # type: ignore[no-untyped-def]
     for first in range(0, n_paths, TILE):
         width = min(TILE, n_paths - first)
         if with_bridge:
-            load_steps(variance, columns, first, width, bridge_key, first_path, spread, twice_log)
+            load_uniforms(bridge_key, first_path + first, n_steps, uniforms)
         if cover > 0.0:
             book = open_book(held, owed, ones, columns, correlation, slots[0], slots[1], scratch, rho)
             follow(
-                prices, first, width, n_steps, False, spread, twice_log, growth, held, owed, ones, columns,
-                rho, book, shares, work,
+                prices, n_assets, n_paths, first, width, n_steps, growth, cover, held, owed, ones, book, history, rows,
+                work,
             )  # fmt: skip
-            n_eventful[n_terms] = note_eventful(work, cover, first, width, eventful[n_terms], n_eventful[n_terms])
+            n_eventful[n_terms] = note_eventful(
+                work, cover, first, width, eventful[n_terms], starts, n_eventful[n_terms]
+            )
         for a in range(n_terms):
             if not followed[a]:
                 continue
             book = open_book(held, owed, thresholds[a], columns, correlation, slots[0], slots[1], scratch, rho)
+            level = highest[a] * NEARER
             follow(
-                prices, first, width, n_steps, bridged and switches[a, BRIDGE] == 1, spread, twice_log,
-                rules[a, GROWTH], held, owed, thresholds[a], columns, rho, book, shares, work,
+                prices, n_assets, n_paths, first, width, n_steps, rules[a, GROWTH], level, held, owed, thresholds[a],
+                book, history, rows, work,
             )  # fmt: skip
+            if with_bridge and switches[a, BRIDGE] == 1:
+                follow_bridges(
+                    prices, variance, n_assets, n_paths, first, width, n_steps, rules[a, GROWTH], level, held, owed,
+                    thresholds[a], book, rho, uniforms, history, near, packed, work,
+                )  # fmt: skip
             for b in range(a, n_terms):
                 if base[b] == a:
-                    n_eventful[b] = note_eventful(work, levels[b] * NEAR, first, width, eventful[b], n_eventful[b])
+                    n_eventful[b] = note_eventful(
+                        work, levels[b] * NEAR, first, width, eventful[b], starts, n_eventful[b]
+                    )
     if cover > 0.0:
         _count_shortfalls(
-            prices, variance, columns, correlation, first_path, n_steps, held, owed, thresholds, impacts, by_slot,
-            rules, switches, base, COVERED, bridge_key, cure_key, eventful[n_terms, : n_eventful[n_terms]], counts,
+            prices, variance, n_assets, n_paths, columns, correlation, first_path, n_steps, held, owed, thresholds,
+            impacts, by_slot, rules, switches, base, COVERED, bridge_key, cure_key,
+            eventful[n_terms, : n_eventful[n_terms]], counts,
         )  # fmt: skip
     for a in range(n_terms):
         if base[a] != COVERED:
             _count_shortfalls(
-                prices, variance, columns, correlation, first_path, n_steps, held, owed, thresholds[a : a + 1],
-                impacts[a : a + 1], by_slot[a : a + 1], rules[a : a + 1], switches[a : a + 1], base[a : a + 1], base[a],
-                bridge_key, cure_key, eventful[a, : n_eventful[a]], counts[a : a + 1],
+                prices, variance, n_assets, n_paths, columns, correlation, first_path, n_steps, held, owed,
+                thresholds[a : a + 1], impacts[a : a + 1], by_slot[a : a + 1], rules[a : a + 1], switches[a : a + 1],
+                base[a : a + 1], base[a], bridge_key, cure_key, eventful[a, : n_eventful[a]], counts[a : a + 1],
             )  # fmt: skip
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _count_shortfalls(  # type: ignore[no-untyped-def]
-    prices, variance, columns, correlation, first_path, n_steps, held, owed, thresholds, impacts, by_slot, rules,
-    switches, base, chosen, bridge_key, cure_key, paths, counts,
+    prices, variance, n_assets, n_paths, columns, correlation, first_path, n_steps, held, owed, thresholds, impacts,
+    by_slot, rules, switches, base, chosen, bridge_key, cure_key, paths, counts,
 ):  # fmt: skip
     """Run the terms whose `base` is the chosen one over some paths of the block, gathered once for all of them."""
-    n_slots = columns.size + 1
-    bridged = variance.shape[0] > 0
-    tile = np.ones((n_steps + 1, n_slots, LANES))
-    spread = np.zeros((n_steps + 1, n_slots, LANES))
-    twice_log = np.zeros((n_steps + 1, LANES))
-    units = np.zeros((3, n_slots, LANES))
+    n_slots, n_rows = columns.size + 1, n_steps + 1
+    bridged = variance.size > 0
+    tile = np.ones((n_rows, n_slots, LANES))
+    spread = np.empty((n_rows, n_slots, LANES))
+    twice_log = np.empty((n_rows, LANES))
+    units = np.empty((3, n_slots, LANES))
     worth = np.empty((2, n_slots, LANES))
     shares = np.empty((n_slots, LANES))
     lane = np.empty((N_VECTORS, LANES))
@@ -125,27 +136,35 @@ def _count_shortfalls(  # type: ignore[no-untyped-def]
     slots = np.empty((3, n_slots), np.int64)
     rho = np.empty((n_slots, n_slots))
     market = np.empty((N_SCRATCH, n_slots + 1))
+    ones = np.ones(n_slots)
     lanes = np.empty(LANES, np.int64)
+    begun = np.zeros(LANES, np.int64)  # sales before the ratio falls below the cover count too: all from step 0
     amounts = np.empty((LANES, N_ALL_AMOUNTS))
     events = np.empty((LANES, N_EVENTS), np.int32)
+    n_held, n_owed, n_risky = find_slots(held, owed, correlation, slots, rho)
     for start in range(0, paths.size, LANES):
         width = min(LANES, paths.size - start)
-        for k in range(LANES):
-            lanes[k] = paths[start + k if k < width else start]
-        load_prices(prices, columns, lanes, tile)
+        n = whole_eights(width)
+        for k in range(n):
+            lanes[k] = paths[start + min(k, width - 1)]
+        for m in range(n_risky):
+            i = slots[2, m]
+            load_rows(prices, columns[i], n_assets, n_paths, lanes, begun, n, tile[:, i])
+            if bridged:
+                load_roots(variance, columns[i], n_assets, n_paths, lanes, begun, n, spread[1:, i])
         if bridged:
-            load_spread(variance, columns, lanes, spread)
-            load_twice_log(bridge_key, first_path, lanes, twice_log)
+            load_twice_log(bridge_key, first_path, lanes, begun, n, twice_log)
         for a in range(thresholds.shape[0]):
             if base[a] != chosen:
                 continue
-            for i in range(n_slots):
-                units[0, i, :] = held[i]
-                units[1, i, :] = owed[i]
+            open_lanes(
+                held, owed, 1.0, prices, columns, n_assets, n_paths, lanes, begun, n, slots, n_owed, units,
+                lane[INTEREST],
+            )  # fmt: skip
             run_account(
-                tile, spread, twice_log, bridged and switches[a, BRIDGE] == 1, correlation, first_path, lanes, width,
-                thresholds[a], impacts[a], by_slot[a], rules[a], switches[a], cure_key, units, worth, shares, lane,
-                state, slots, rho, market, amounts, events,
+                tile, spread, twice_log, bridged and switches[a, BRIDGE] == 1, rho, first_path, lanes, begun, width,
+                n_steps, thresholds[a], ones, impacts[a], by_slot[a], rules[a], switches[a], cure_key, units, worth,
+                shares, lane, state, slots, n_held, n_owed, n_risky, market, amounts, events,
             )  # fmt: skip
             for k in range(width):
                 if events[k, SHORT] >= 0:

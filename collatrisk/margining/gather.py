@@ -53,11 +53,9 @@ class Tail:
     def push(self, values: FloatArray) -> None:
         if self.floor > -np.inf:
             values = values[values > self.floor]
-        if values.size == 0:
-            return
         self.parts.append(values)
         self.pending += values.size
-        if self.pending > self.keep + max(self.keep // 4, _PENDING):
+        if self.pending > self.keep + max(self.keep, _PENDING):
             self.fold()
 
     def fold(self) -> FloatArray:
@@ -79,13 +77,17 @@ class Tail:
         return TailSketch(self.keep, count, np.concatenate([np.zeros(zeros), largest]) if zeros > 0 else largest)
 
 
-def gather(results: Iterable[BlockResult], keep: int, settles: bool = False) -> Gathered:
+def gather(
+    results: Iterable[BlockResult], keep: int, settles: bool = False, floors: FloatArray | None = None
+) -> Gathered:
     """Fold block results in path order.
 
     Parameters
     ----------
     results : one a block, in path order. keep : how many of the largest values each tail holds.
     settles : whether a rule can write debt off or hand collateral over.
+    floors : float64 (n_rows, n_tails), raised to what the tails can still need, for workers that look at it
+        (`MarginTask.floors`).
     """
     counts: NDArray[np.int64] | None = None
     sums: list[FloatArray] = []
@@ -100,7 +102,10 @@ def gather(results: Iterable[BlockResult], keep: int, settles: bool = False) -> 
         tails = tails or [[Tail(keep) for _ in row] for row in result.tails]
         for row, values in zip(tails, result.tails, strict=True):
             for tail, part in zip(row, values, strict=True):
-                tail.push(part)
+                if part.size:
+                    tail.push(part)
+        if floors is not None:
+            floors[:] = [[tail.floor for tail in row] for row in tails]
         if result.amounts is not None:
             columns.append(result)
         n_paths += result.n_paths

@@ -93,7 +93,7 @@ def run_margin(
         keep_paths=keep == "paths" or source.overlap > 1,
     )
     blocks = iter_blocks(task, source.n_paths, size=block_size, executor=executor, on_done=progress)
-    gathered = gather(blocks, tail_size(source.n_paths, lowest_level), task.settles)
+    gathered = gather(blocks, tail_size(source.n_paths, lowest_level), task.settles, task.floors)
     return Outcomes(
         accounts=names,
         terms=tuple(rules),

@@ -162,10 +162,12 @@ class SweepTask:
         block = read_scratch(self.source, first, last, self.n_steps, variance=wanted)
         variance, correlation = block.step_variance, self.correlation
         if variance is None or correlation is None:
-            variance, correlation = np.empty((0, 0, 0)), np.eye(self.held.size)
+            variance, correlation = np.empty(0), np.eye(self.held.size)
         sweep_block(
-            np.ascontiguousarray(block.prices),
-            np.ascontiguousarray(variance),
+            np.ascontiguousarray(block.prices).reshape(-1),
+            np.ascontiguousarray(variance).reshape(-1),
+            block.prices.shape[1],
+            block.n_paths,
             self.columns,
             correlation,
             block.first_path,

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from collatrisk.execution import MICRO_BLOCK
-from collatrisk.execution.scratch import kept_buffer
-from collatrisk.kernels.columns import BRIDGE
+from collatrisk.execution.scratch import kept_array
+from collatrisk.kernels.columns import BRIDGE, N_COLUMNS
 from collatrisk.liquidation import RuleArrays
-from collatrisk.margining.names import EVENTS, MIN_HEALTH, metrics_of, tail_metrics_of
+from collatrisk.margining.names import EVENTS, metrics_of, tail_metrics_of
 from collatrisk.pricing import Positions
 from collatrisk.simulation.scratch import read_native
-from collatrisk.simulation.source import PathArray, PathSource
+from collatrisk.simulation.source import PathSource
 
 FloatArray = NDArray[np.float64]
-_ACCOUNTS_AT_ONCE = 64
+Part = tuple[FloatArray, NDArray[np.int64], NDArray[np.int64], FloatArray, NDArray[np.int32]]
 _LARGEST_ROOT = 1e150  # a debt of almost nothing has a health factor whose square would overflow
-_CACHED_FLOATS = 1 << 20  # 8 MiB: what a worker writes and soon reads again stays in the last-level cache
+_CACHED_FLOATS = 1 << 19  # 4 MiB: what a worker writes and soon reads again stays in the last-level cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +57,8 @@ class MarginTask:
     correlation : of the slots but cash; None: no bridge.
     settles : whether a rule can write debt off or hand collateral over.
     n_steps : steps to run. bridge_key, cure_key : keys of the streams. keep_paths : whether columns travel back.
+    floors : float64 (n_rows, n_tails), values that no tail can need at or below: whoever gathers may raise it while
+        the blocks run (workers that share this memory then send less). It changes what travels, never what comes out.
     """
 
     source: PathSource
@@ -69,122 +70,131 @@ class MarginTask:
     bridge_key: np.uint64
     cure_key: np.uint64
     keep_paths: bool
+    floors: FloatArray = field(init=False)
+    _bridge: bool = field(init=False)
+    _correlation: FloatArray = field(init=False)
+    _metrics: tuple[int, int, NDArray[np.int64]] = field(init=False)
 
-    @property
-    def n_rows(self) -> int:
-        """Accounts, and the book if there are several."""
-        n_accounts = len(self.positions.held)
-        return n_accounts + 1 if n_accounts > 1 else 1
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        """The quantities of a path: more where rules write debt off or hand collateral over."""
-        return metrics_of(self.settles)
+    def __post_init__(self) -> None:
+        """What is the same for all blocks: accounts and the book, quantities, those with tails, whether to bridge."""
+        n_accounts, tails = len(self.positions.held), tail_metrics_of(self.settles)
+        metrics = metrics_of(self.settles)
+        n_rows = n_accounts + 1 if n_accounts > 1 else 1
+        wanted = np.array([metrics.index(name) for name in tails])
+        bridge = self.correlation is not None and bool(self.rules.switches[:, BRIDGE].any())
+        correlation = np.eye(self.positions.columns.size) if self.correlation is None else self.correlation
+        object.__setattr__(self, "floors", np.full((n_rows, wanted.size), -np.inf))
+        object.__setattr__(self, "_bridge", bridge)
+        object.__setattr__(self, "_correlation", correlation)
+        object.__setattr__(self, "_metrics", (n_rows, len(metrics), wanted))
 
     def __call__(self, first: int, last: int) -> BlockResult:
         """Run the paths `first` to `last` - 1: as many micro-blocks at a time as the caches hold."""
         # numba is slow to import: only workers that run paths need it.
-        from collatrisk.kernels.margin_sums import gather_tails, sum_block
+        from collatrisk.kernels.margin_columns import sum_outcomes, write_paths
 
-        n_micro, n_metrics = -(-(last - first) // MICRO_BLOCK), len(self.metrics)
-        tail_rows = np.array([self.metrics.index(name) for name in tail_metrics_of(self.settles)])
-        counts = np.zeros((self.n_rows, len(EVENTS), self.n_steps + 1), dtype=np.int64)
-        sums = np.empty((n_micro, self.n_rows, n_metrics))
-        squares = np.empty_like(sums)
-        tails = np.empty((self.n_rows, tail_rows.size, last - first))
-        sizes = np.zeros((self.n_rows, tail_rows.size), dtype=np.int64)
-        kept: list[tuple[FloatArray, NDArray[np.int32]]] = []
+        n_rows, n_metrics, wanted = self._metrics
+        n_micro = -(-(last - first) // MICRO_BLOCK)
+        counts = np.zeros((n_rows, len(EVENTS), self.n_steps + 1), dtype=np.int64)
+        sums = np.empty((2, n_micro, n_rows, n_metrics))
+        tails = kept_array("tails", (n_rows, wanted.size, last - first))
+        sizes = np.zeros((n_rows, wanted.size), dtype=np.int64)
+        kept = _Columns(n_rows, last - first, n_metrics) if self.keep_paths else None
         bridged = True
         size = self._paths_at_once()
         for low in range(first, last, size):
-            amounts, events, with_bridge = self._part(low, min(low + size, last))
+            high = min(low + size, last)
+            part, with_bridge = self._part(low, high)
             bridged = bridged and with_bridge
-            micro = slice((low - first) // MICRO_BLOCK, -(-(min(low + size, last) - first) // MICRO_BLOCK))
-            sum_block(amounts, events, MICRO_BLOCK, _LARGEST_ROOT, sums[micro], squares[micro], counts)
-            for row in range(self.n_rows):
-                gather_tails(amounts[row], tail_rows, tails[row], sizes[row])
-            if self.keep_paths:
-                kept.append((amounts, events))
+            micro = slice((low - first) // MICRO_BLOCK, -(-(high - first) // MICRO_BLOCK))
+            sum_outcomes(*part, MICRO_BLOCK, _LARGEST_ROOT, wanted, self.floors, *sums[:, micro], counts, tails, sizes)
+            if kept is not None:
+                write_paths(*part, low - first, kept.amounts, kept.events)
         return BlockResult(
             n_paths=last - first,
             counts=counts,
-            sums=sums,
-            squares=squares,
+            sums=sums[0],
+            squares=sums[1],
             tails=_tails(tails, sizes),
-            amounts=np.concatenate([part[0] for part in kept], axis=1) if kept else None,
-            events=np.concatenate([part[1] for part in kept], axis=1) if kept else None,
+            amounts=kept.amounts if kept else None,
+            events=kept.events if kept else None,
             bridged=bridged,
         )
 
     def _paths_at_once(self) -> int:
-        """Whole micro-blocks whose prices and outcomes fit the second-level cache, at least one."""
-        floats = len(self.source.assets) * (2 * self.n_steps + 1) + self.n_rows * len(self.metrics)
+        """Whole micro-blocks whose prices and outcomes fit the last-level cache, at least one."""
+        n_rows, n_metrics, _ = self._metrics
+        steps = self.n_steps * (2 if self._bridge else 1) + 1
+        floats = len(self.source.assets) * steps + n_rows * n_metrics
         return max(1, _CACHED_FLOATS // (floats * MICRO_BLOCK)) * MICRO_BLOCK
 
-    def _part(self, first: int, last: int) -> tuple[FloatArray, NDArray[np.int32], bool]:
-        """Amounts and events of the paths `first` to `last` - 1, and whether the source gave step variances."""
-        wanted = self.correlation is not None and bool(self.rules.switches[:, BRIDGE].any())
-        paths = read_native(self.source, first, last, self.n_steps, variance=wanted)
-        n_accounts, n_paths = len(self.positions.held), last - first
-        shape = (self.n_rows, n_paths, len(self.metrics))
-        buffer = np.empty(math.prod(shape)) if self.keep_paths else kept_buffer("amounts", math.prod(shape))
-        amounts = buffer.reshape(shape)
-        events = np.empty((self.n_rows, n_paths, len(EVENTS)), dtype=np.int32)
-        for low in range(0, n_accounts, _ACCOUNTS_AT_ONCE):
-            rows = slice(low, min(low + _ACCOUNTS_AT_ONCE, n_accounts))
-            self._run(first, paths, rows, amounts[rows], events[rows])
-        if n_accounts > 1:
-            _sum_book(amounts, events, self.n_steps)
-        return amounts, events, paths[1] is not None and self.correlation is not None
-
-    def _run(
-        self,
-        first: int,
-        paths: tuple[PathArray, PathArray | None],
-        rows: slice,
-        amounts: FloatArray,
-        events: NDArray[np.int32],
-    ) -> None:
+    def _part(self, first: int, last: int) -> tuple[Part, bool]:
+        """Outcomes of the paths `first` to `last` - 1, until this thread's next call, and whether the source gave step
+        variances."""
         # numba is slow to import: only workers that run paths need it.
-        from collatrisk.kernels.margin import margin_block
+        from collatrisk.kernels.margin import find_eventful, run_eventful
+        from collatrisk.kernels.margin_columns import add_book
 
-        n_slots = self.positions.columns.size
-        (prices, variance), correlation = paths, self.correlation
-        if variance is None or correlation is None:
-            variance, correlation = np.empty((0, 0, 0), prices.dtype), np.eye(n_slots)
-        margin_block(
-            prices,
-            variance,
+        prices, variance = read_native(self.source, first, last, self.n_steps, variance=self._bridge)
+        bridged = variance is not None and self.correlation is not None
+        if variance is None or self.correlation is None:
+            variance = np.empty(0, prices.dtype)
+        (n_rows, n_metrics, _), n_accounts, n_paths = self._metrics, len(self.positions.held), last - first
+        kept = kept_array("columns", (n_rows, N_COLUMNS, n_paths))
+        eventful = kept_array("eventful", (n_rows, n_paths), np.int64)
+        starts = kept_array("starts", (n_rows, n_paths), np.int64)
+        n_eventful = np.zeros(n_rows, dtype=np.int64)
+        paths = (
+            prices.reshape(-1),
+            variance.reshape(-1),
+            prices.shape[1],
+            n_paths,
             self.positions.columns,
-            correlation,
+            self._correlation,
             first,
             self.n_steps,
-            self.positions.held[rows],
-            self.positions.owed[rows],
-            self.rules.thresholds[rows],
-            self.rules.impacts[rows],
-            self.rules.by_slot[rows],
-            self.rules.rules[rows],
-            self.rules.switches[rows],
-            self.bridge_key,
-            self.cure_key,
-            amounts,
-            events,
+            self.positions.held,
+            self.positions.owed,
+            self.rules.thresholds,
         )
+        rules, switches = self.rules.rules, self.rules.switches
+        find_eventful(*paths, rules, switches, self.bridge_key, kept, eventful, starts, n_eventful)
+        found = int(n_eventful.sum())
+        rows = found + min(found, n_paths) if n_accounts > 1 else found
+        amounts = kept_array("amounts", (rows, n_metrics))
+        events = kept_array("events", (rows, len(EVENTS)), np.int32)
+        if found:
+            run_eventful(
+                *paths,
+                self.rules.impacts,
+                self.rules.by_slot,
+                rules,
+                switches,
+                self.bridge_key,
+                self.cure_key,
+                eventful,
+                starts,
+                n_eventful,
+                amounts,
+                events,
+                kept,
+            )
+        if n_accounts > 1:
+            add_book(kept, eventful, starts, n_eventful, amounts, events)
+        return (kept, eventful, n_eventful, amounts, events), bridged
 
 
-def _sum_book(amounts: FloatArray, events: NDArray[np.int32], n_steps: int) -> None:
-    """The last row: sums of the accounts' amounts, the lowest health factor, the first occurrence on any account."""
-    amounts[:-1].sum(axis=0, out=amounts[-1])
-    amounts[:-1, :, MIN_HEALTH].min(axis=0, out=amounts[-1, :, MIN_HEALTH])
-    never = n_steps + 1
-    first = np.where(events[:-1] < 0, never, events[:-1]).min(axis=0)
-    events[-1] = np.where(first == never, -1, first)
+class _Columns:
+    """Rows of every path of a block, for those who keep them."""
+
+    def __init__(self, n_rows: int, n_paths: int, n_metrics: int) -> None:
+        self.amounts = np.empty((n_rows, n_paths, n_metrics))
+        self.events = np.empty((n_rows, n_paths, len(EVENTS)), dtype=np.int32)
 
 
 def _tails(values: FloatArray, sizes: NDArray[np.int64]) -> tuple[tuple[FloatArray, ...], ...]:
     """By row and tail metric, a copy of the values that were gathered."""
     return tuple(
-        tuple(metric[:size].copy() for metric, size in zip(row, found.tolist(), strict=True))
-        for row, found in zip(values, sizes, strict=True)
+        tuple(metric[:size].copy() for metric, size in zip(row, found, strict=True))
+        for row, found in zip(values, sizes.tolist(), strict=True)
     )
