@@ -24,10 +24,9 @@ def load_rows(source, asset, n_assets, n_paths, lanes, base, n, out):  # type: i
     beyond its last step the last one again."""
     last = source.size // (n_assets * n_paths) - 1
     for s in range(out.shape[0]):
-        row = out[s]
         for k in range(n):
             t = min(base[k] + s, last)
-            row[k] = source[np.uint64((t * n_assets + asset) * n_paths + lanes[k])]
+            out[s, k] = source[np.uint64((t * n_assets + asset) * n_paths + lanes[k])]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -35,19 +34,17 @@ def load_roots(source, asset, n_assets, n_paths, lanes, base, n, out):  # type: 
     """`load_rows` of square roots, taken in the precision of the source, as the first pass does."""
     last = source.size // (n_assets * n_paths) - 1
     for s in range(out.shape[0]):
-        row = out[s]
         for k in range(n):
             t = min(base[k] + s, last)
-            row[k] = math.sqrt(source[np.uint64((t * n_assets + asset) * n_paths + lanes[k])])
+            out[s, k] = math.sqrt(source[np.uint64((t * n_assets + asset) * n_paths + lanes[k])])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def load_twice_log(key, first_path, lanes, base, n, twice_log):  # type: ignore[no-untyped-def]
     """-2 ln U of the bridge, one U a path and step, shared by all accounts; row s is the step that ends at s."""
     for s in range(1, twice_log.shape[0]):
-        row = twice_log[s]
         for k in range(n):
-            row[k] = -2.0 * log(uniform(key, first_path + lanes[k], base[k] + s, 0))
+            twice_log[s, k] = -2.0 * log(uniform(key, first_path + lanes[k], base[k] + s, 0))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -72,21 +69,17 @@ def find_slots(held, owed, correlation, slots, rho):  # type: ignore[no-untyped-
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _value_slot(units, prices, weight, n, worth, total):  # type: ignore[no-untyped-def]
-    for k in range(n):
-        value = units[k] * prices[k] * weight
-        worth[k] = value
-        total[k] += value
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def value_slots(prices, units, weights, n_used, used, n, worth, total):  # type: ignore[no-untyped-def]
-    """Value of each slot times its weight, and the sum, for all lanes."""
+def value_slots(side, tile, s, units, weights, n_used, used, n, worth, total):  # type: ignore[no-untyped-def]
+    """Values of a side (0: held, 1: owed) at local step `s` by slot, times their weights, and their sum."""
     for k in range(n):
         total[k] = 0.0
     for j in range(n_used):
-        i = used[j]
-        _value_slot(units[i], prices[i], weights[i], n, worth[i], total)
+        i = used[side, j]
+        weight = weights[i]
+        for k in range(n):
+            value = units[side, i, k] * tile[s, i, k] * weight
+            worth[side, i, k] = value
+            total[k] += value
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -96,12 +89,12 @@ def health_factors(counted, debt, n, health):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def bridge_variance(worth, spread, counted, debt, n_risky, risky, rho, n, shares, out):  # type: ignore[no-untyped-def]
+def bridge_variance(worth, spread, s, counted, debt, n_risky, slots, rho, n, shares, out):  # type: ignore[no-untyped-def]
     """Variance of the step of ln(health factor): e' Sigma e, e the collateral shares less the debt shares."""
     for j in range(n_risky):
-        i = risky[j]
+        i = slots[2, j]
         for k in range(n):
-            shares[j, k] = (worth[0, i, k] / counted[k] - worth[1, i, k] / debt[k]) * spread[i, k]
+            shares[j, k] = (worth[0, i, k] / counted[k] - worth[1, i, k] / debt[k]) * spread[s, i, k]
     for k in range(n):
         out[k] = 0.0
     for j in range(n_risky):
@@ -114,7 +107,7 @@ def bridge_variance(worth, spread, counted, debt, n_risky, risky, rho, n, shares
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def bridge_minimum(start, end, variance, twice_log, n, mark):  # type: ignore[no-untyped-def]
+def bridge_minimum(start, end, variance, twice_log, s, n, mark):  # type: ignore[no-untyped-def]
     """The sampled minimum of the health factor inside the step; the lower end where nothing moves between.
 
     Inverse of the law of the minimum of a Brownian bridge from x0 to x1 with variance s2:
@@ -124,7 +117,7 @@ def bridge_minimum(start, end, variance, twice_log, n, mark):  # type: ignore[no
         x0 = log(start[k])
         x1 = log(end[k])
         gap = x1 - x0
-        low = exp(0.5 * (x0 + x1 - math.sqrt(gap * gap + max(variance[k], 0.0) * twice_log[k])))
+        low = exp(0.5 * (x0 + x1 - math.sqrt(gap * gap + max(variance[k], 0.0) * twice_log[s, k])))
         least = min(start[k], end[k])
         # Zero and infinite health factors have no logarithm here and no bridge.
         usable = variance[k] > 0.0 and start[k] > 0.0 and end[k] > 0.0 and max(start[k], end[k]) < np.inf

@@ -11,12 +11,15 @@ from __future__ import annotations
 import numpy as np
 
 from collatrisk.kernels.absorb import resell
+from collatrisk.kernels.borrowed import borrowed
 from collatrisk.kernels.columns import (
     CALL,
     GROWTH,
     INTEREST,
     LOSS,
     MIN_HEALTH,
+    N_ALL_AMOUNTS,
+    N_EVENTS,
     OUTSTANDING,
     REMAINING,
     RESALE_STEPS,
@@ -26,17 +29,23 @@ from collatrisk.kernels.columns import (
     TRIGGER,
 )
 from collatrisk.kernels.jit import njit
-from collatrisk.kernels.lanes import EIGHT, bridge_minimum, bridge_variance, health_factors, value_slots
+from collatrisk.kernels.lanes import EIGHT, LANES, bridge_minimum, bridge_variance, health_factors, value_slots
 from collatrisk.kernels.margin_rules import (
     CALLS,
     COUNTED,
     CREDIT,
+    DEADLINE,
     DEBT,
+    DUE,
     END_HEALTH,
     INTEREST as INTEREST_SO_FAR,
     LOWEST,
     MARK,
+    N_SCRATCH,
+    N_STATES,
+    N_VECTORS,
     NEVER,
+    OPEN,
     PAID,
     START,
     TAKEN_AT,
@@ -50,6 +59,48 @@ from collatrisk.kernels.margin_rules import (
 def whole_eights(width):  # type: ignore[no-untyped-def]
     """`width` up to a whole number of eights: vector code has no rest to do."""
     return -(-width // EIGHT) * EIGHT
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def open_room(n_rows, n_slots):  # type: ignore[no-untyped-def]
+    """Memory for tiles of `n_rows` steps, as `borrow_room` names it."""
+    return (
+        np.ones((n_rows, n_slots, LANES)),
+        np.empty((n_rows, n_slots, LANES)),
+        np.empty((n_rows, LANES)),
+        np.empty((3, n_slots, LANES)),
+        np.empty((2, n_slots, LANES)),
+        np.empty((n_slots, LANES)),
+        np.empty((N_VECTORS, LANES)),
+        np.empty((LANES, N_STATES), np.int64),
+        np.empty((3, n_slots), np.int64),
+        np.empty((n_slots, n_slots)),
+        np.empty((N_SCRATCH, n_slots + 1)),
+        np.ones(n_slots),
+        np.zeros(LANES, np.int64),
+        np.zeros(LANES, np.int64),
+        np.empty((LANES, N_ALL_AMOUNTS)),
+        np.empty((LANES, N_EVENTS), np.int32),
+    )
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def borrow_room(room):  # type: ignore[no-untyped-def]
+    """The arrays that `run_account` works in, without counters of references; `room` must be held until the end.
+
+    tile, spread, twice_log : prices (cash costs 1), standard deviations and -2 ln U of the lanes, by local step.
+    units : held, owed, and taken over by a fund or pool. worth : held and owed. shares : of the bridge.
+    lane, state : vectors and whole numbers by lane. slots, rho : of `find_slots`. market : scratch of a sale.
+    ones : weights of debts. lanes, base : paths and the steps with which they begin. amounts, events : of the lanes.
+    """
+    tile, spread, twice_log, units, worth, shares, lane, state, slots, rho, market, ones, lanes, base, values, steps = (
+        room
+    )
+    return (
+        borrowed(tile), borrowed(spread), borrowed(twice_log), borrowed(units), borrowed(worth), borrowed(shares),
+        borrowed(lane), borrowed(state), borrowed(slots), borrowed(rho), borrowed(market), borrowed(ones),
+        borrowed(lanes), borrowed(base), borrowed(values), borrowed(steps),
+    )  # fmt: skip
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -99,10 +150,10 @@ def _grow(growth, n, slots, n_owed, units, worth, debt, interest):  # type: igno
         interest[k] += debt[k] * (growth - 1.0)
         debt[k] *= growth
     for j in range(n_owed):
-        owed, value = units[1, slots[1, j]], worth[1, slots[1, j]]
+        i = slots[1, j]
         for k in range(n):
-            owed[k] *= growth
-            value[k] *= growth
+            units[1, i, k] *= growth
+            worth[1, i, k] *= growth
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -110,23 +161,23 @@ def _close(  # type: ignore[no-untyped-def]
     k, tile, begun, n_steps, impacts, by_slot, switches, units, lane, state, slots, n_held, market, amounts, events
 ):
     """What a lane ends with, at the last step of its path; `begun` is the step with which it began."""
-    if state[TAKEN_AT] != NEVER:
-        sold_at = min(state[TAKEN_AT] + switches[RESALE_STEPS], n_steps) - begun
+    if state[k, TAKEN_AT] != NEVER:
+        sold_at = min(state[k, TAKEN_AT] + switches[RESALE_STEPS], n_steps) - begun
         for j in range(n_held):
             i = slots[0, j]
             market[0, i] = units[2, i, k] * tile[sold_at, i, k]
-        resell(market[0], impacts, by_slot, n_held, slots[0], lane[PAID, k], amounts)
+        resell(market[0], impacts, by_slot, n_held, slots[0], lane[PAID, k], amounts[k])
     value = lane[CREDIT, k]
     for j in range(n_held):
         i = slots[0, j]
         value += units[0, i, k] * tile[n_steps - begun, i, k]
-    amounts[SHORTFALL] = max(lane[DEBT, k] - value, 0.0) + amounts[LOSS]
-    amounts[OUTSTANDING] = lane[DEBT, k]
-    amounts[REMAINING] = value
-    amounts[INTEREST] = lane[INTEREST_SO_FAR, k]
-    amounts[MIN_HEALTH] = lane[LOWEST, k]
-    if amounts[SHORTFALL] > 0.0:
-        events[SHORT] = n_steps
+    amounts[k, SHORTFALL] = max(lane[DEBT, k] - value, 0.0) + amounts[k, LOSS]
+    amounts[k, OUTSTANDING] = lane[DEBT, k]
+    amounts[k, REMAINING] = value
+    amounts[k, INTEREST] = lane[INTEREST_SO_FAR, k]
+    amounts[k, MIN_HEALTH] = lane[LOWEST, k]
+    if amounts[k, SHORTFALL] > 0.0:
+        events[k, SHORT] = n_steps
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -138,7 +189,7 @@ def run_account(  # type: ignore[no-untyped-def]
     """One account on the lanes of a tile, as `open_lanes` left them: `lanes` count from `first_path`; the first `width`
     of them matter."""
     counted, debt, mark, lowest = lane[COUNTED], lane[DEBT], lane[MARK], lane[LOWEST]
-    start, end = lane[START], lane[END_HEALTH]
+    start, end, variance, interest = lane[START], lane[END_HEALTH], lane[VARIANCE], lane[INTEREST_SO_FAR]
     growth, call, restore, trigger = rules[GROWTH], rules[CALL], rules[RESTORE], rules[TRIGGER]
     n = whole_eights(width)
     _clear(n, worth, lane, state, amounts, events)
@@ -146,15 +197,15 @@ def run_account(  # type: ignore[no-untyped-def]
         if s > 0:
             # Now `worth`, `counted` and `debt` are still those of the end of the last step, after its actions.
             if growth != 1.0:
-                _grow(growth, n, slots, n_owed, units, worth, debt, lane[INTEREST_SO_FAR])
+                _grow(growth, n, slots, n_owed, units, worth, debt, interest)
             health_factors(counted, debt, n, start)
             if bridged:
-                bridge_variance(worth, spread[s], counted, debt, n_risky, slots[2], rho, n, shares, lane[VARIANCE])
-        value_slots(tile[s], units[0], thresholds, n_held, slots[0], n, worth[0], counted)
-        value_slots(tile[s], units[1], ones, n_owed, slots[1], n, worth[1], debt)
+                bridge_variance(worth, spread, s, counted, debt, n_risky, slots, rho, n, shares, variance)
+        value_slots(0, tile, s, units, thresholds, n_held, slots, n, worth, counted)
+        value_slots(1, tile, s, units, ones, n_owed, slots, n, worth, debt)
         health_factors(counted, debt, n, end)
         if bridged and s > 0:
-            bridge_minimum(start, end, lane[VARIANCE], twice_log[s], n, mark)
+            bridge_minimum(start, end, variance, twice_log, s, n, mark)
         else:
             for k in range(n):
                 mark[k] = end[k]
@@ -162,15 +213,16 @@ def run_account(  # type: ignore[no-untyped-def]
         for k in range(n):
             lowest[k] = min(lowest[k], mark[k])
         for k in range(width):
-            if is_due(state[k], base[k] + s, mark[k], end[k], call, restore, trigger):
+            due, opened, deadline = state[k, DUE], state[k, OPEN], state[k, DEADLINE]
+            if is_due(due, opened, deadline, base[k] + s, mark[k], end[k], call, restore, trigger):
                 act(
-                    k, base[k] + s, tile[s], first_path + lanes[k], impacts, by_slot, rules, switches, cure_key, units,
-                    worth, lane, state[k], n_held, n_owed, slots, market, amounts[k], events[k],
+                    k, base[k] + s, tile, s, first_path + lanes[k], impacts, by_slot, rules, switches, cure_key, units,
+                    worth, lane, state, n_held, n_owed, slots, market, amounts, events,
                 )  # fmt: skip
         while width > 0 and base[width - 1] + s == n_steps:
             width -= 1
             _close(
-                width, tile, base[width], n_steps, impacts, by_slot, switches, units, lane, state[width], slots, n_held,
-                market, amounts[width], events[width],
+                width, tile, base[width], n_steps, impacts, by_slot, switches, units, lane, state, slots, n_held,
+                market, amounts, events,
             )  # fmt: skip
         n = whole_eights(width)

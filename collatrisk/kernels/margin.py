@@ -16,11 +16,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from collatrisk.kernels.columns import BRIDGE, CALL, GROWTH, INTEREST, MIN_HEALTH, N_ALL_AMOUNTS, N_EVENTS
+from collatrisk.kernels.borrowed import borrowed
+from collatrisk.kernels.columns import BRIDGE, CALL, GROWTH, INTEREST, MIN_HEALTH, N_EVENTS
 from collatrisk.kernels.jit import njit
 from collatrisk.kernels.lanes import LANES, find_slots, load_roots, load_rows, load_twice_log
-from collatrisk.kernels.machine import open_lanes, run_account, whole_eights
-from collatrisk.kernels.margin_rules import INTEREST as INTEREST_OF_LANE, N_SCRATCH, N_STATES, N_VECTORS
+from collatrisk.kernels.machine import borrow_room, open_lanes, open_room, run_account, whole_eights
+from collatrisk.kernels.margin_rules import INTEREST as INTEREST_OF_LANE
 from collatrisk.kernels.quiet import (
     DEBT,
     INTEREST as INTEREST_OF_TILE,
@@ -35,7 +36,7 @@ from collatrisk.kernels.quiet import (
     open_book,
     value_assets,
 )
-from collatrisk.kernels.quiet_bridge import SHARES, follow_bridges, load_uniforms
+from collatrisk.kernels.quiet_bridge import AT_ONCE, SHARES, follow_bridges, load_uniforms
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -60,6 +61,16 @@ def find_eventful(  # type: ignore[no-untyped-def]
     eventful, starts : int64 (n_accounts, n_paths), overwritten: the paths in ascending order, and the step from which
         on to run each. n_eventful : int64 (n_accounts,), overwritten.
     """
+    prices, variance, columns, correlation = (
+        borrowed(prices),
+        borrowed(variance),
+        borrowed(columns),
+        borrowed(correlation),
+    )
+    held, owed, thresholds, rules, switches = (
+        borrowed(held), borrowed(owed), borrowed(thresholds), borrowed(rules), borrowed(switches)
+    )  # fmt: skip
+    kept, eventful, starts, n_eventful = borrowed(kept), borrowed(eventful), borrowed(starts), borrowed(n_eventful)
     n_slots = columns.size + 1
     n_accounts = held.shape[0]
     bridged = False
@@ -67,14 +78,17 @@ def find_eventful(  # type: ignore[no-untyped-def]
         bridged = bridged or (variance.size > 0 and switches[a, BRIDGE] == 1)
         n_eventful[a] = 0
     rows = n_steps + 1 if bridged else 1
-    history = np.empty(3 * rows * TILE)
-    uniforms = np.empty(rows * TILE)
-    near = np.empty(TILE + 1, np.int64)
-    packed = np.empty((SHARES + n_slots) * TILE if bridged else 0)
-    work = np.ones(N_WORK)
-    scratch = np.empty((3, n_slots))
-    slots = np.empty((2, 3, n_slots), np.int64)
-    rho = np.empty((n_slots, n_slots))
+    own_history, own_uniforms = np.empty(3 * rows * TILE), np.empty(rows * TILE)
+    own_near, own_packed = np.empty(2 * AT_ONCE, np.int64), np.empty((SHARES + 2 + n_slots) * AT_ONCE + rows)
+    own_work, own_scratch, own_rho = np.ones(N_WORK), np.empty((3, n_slots)), np.empty((n_slots, n_slots))
+    own_slots = np.empty((2, 3, n_slots), np.int64)
+    history, uniforms, near, packed = (
+        borrowed(own_history),
+        borrowed(own_uniforms),
+        borrowed(own_near),
+        borrowed(own_packed),
+    )
+    work, scratch, rho, slots = borrowed(own_work), borrowed(own_scratch), borrowed(own_rho), borrowed(own_slots)
     for first in range(0, n_paths, TILE):
         width = min(TILE, n_paths - first)
         if bridged:
@@ -95,6 +109,8 @@ def find_eventful(  # type: ignore[no-untyped-def]
             _write_columns(
                 prices, n_assets, n_paths, first, width, n_steps, held[a], debt, book, history, rows, work, kept[a]
             )
+    held_until_here = own_history.size + own_uniforms.size + own_near.size + own_packed.size + own_work.size
+    return held_until_here + own_scratch.size + own_rho.size + own_slots.size
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -154,27 +170,27 @@ def run_eventful(  # type: ignore[no-untyped-def]
         of `eventful`. events : int32 (sum of n_eventful, N_EVENTS), overwritten: step of the first occurrence or -1.
     kept : the columns, overwritten where there are events.
     """
-    n_slots = columns.size + 1
-    n_rows = n_steps + 1
+    prices, variance, columns, correlation = (
+        borrowed(prices),
+        borrowed(variance),
+        borrowed(columns),
+        borrowed(correlation),
+    )
+    held, owed, thresholds, rules, switches = (
+        borrowed(held), borrowed(owed), borrowed(thresholds), borrowed(rules), borrowed(switches)
+    )  # fmt: skip
+    impacts, by_slot, kept = borrowed(impacts), borrowed(by_slot), borrowed(kept)
+    eventful, starts, n_eventful = borrowed(eventful), borrowed(starts), borrowed(n_eventful)
+    amounts, events = borrowed(amounts), borrowed(events)
+    n_slots, n_rows = columns.size + 1, n_steps + 1
     bridged = variance.size > 0
-    tile = np.ones((n_rows, n_slots, LANES))
-    spread = np.empty((n_rows, n_slots, LANES))
-    twice_log = np.empty((n_rows, LANES))
-    units = np.empty((3, n_slots, LANES))  # held, owed, and taken over by a fund or pool
-    worth = np.empty((2, n_slots, LANES))
-    shares = np.empty((n_slots, LANES))
-    lane = np.empty((N_VECTORS, LANES))
-    state = np.empty((LANES, N_STATES), np.int64)
-    slots = np.empty((3, n_slots), np.int64)
-    rho = np.empty((n_slots, n_slots))
-    market = np.empty((N_SCRATCH, n_slots + 1))
-    ones = np.ones(n_slots)
-    lanes = np.empty(LANES, np.int64)
-    base = np.empty(LANES, np.int64)
-    of_lanes = np.empty((LANES, N_ALL_AMOUNTS))
-    on_lanes = np.empty((LANES, N_EVENTS), np.int32)
-    places = np.empty(n_steps + 2, np.int64)
-    order = np.empty(n_paths, np.int64)
+    room = open_room(n_rows, n_slots)
+    (
+        tile, spread, twice_log, units, worth, shares, lane, state, slots, rho, market, ones, lanes, base, of_lanes,
+        on_lanes,
+    ) = borrow_room(room)  # fmt: skip
+    own_places, own_order = np.empty(n_steps + 2, np.int64), np.empty(n_paths, np.int64)
+    places, order = borrowed(own_places), borrowed(own_order)
     row = 0
     for a in range(held.shape[0]):
         _by_start(starts[a], n_eventful[a], n_steps, places, order)
@@ -213,3 +229,4 @@ def run_eventful(  # type: ignore[no-untyped-def]
                 for m in range(MIN_HEALTH + 1 - INTEREST):
                     kept[a, m, lanes[k]] = of_lanes[k, INTEREST + m]
         row += n_eventful[a]
+    return own_places.size + own_order.size + room[0].size  # which holds them until here

@@ -5,8 +5,8 @@ and addition a price, vector code throughout. Paths whose lowest health factor c
 on to the state machine, which decides for itself: the two passes need not round alike. It starts one step before the
 health factor first comes within `NEARER`, which is wider, so that no step is left out on which anything can be due.
 
-A tile is `TILE` paths. What belongs to a tile lies in one flat array at fixed distances (rows LOWEST, RUNNING, ...), so
-that the compiler need not test whether its rows overlap; lanes beyond the block hold stale numbers that nobody reads.
+A tile is `TILE` paths. What belongs to a tile lies in one flat array at fixed distances (rows LOWEST, ...), so that the
+compiler need not test whether its rows overlap; lanes beyond the block hold stale numbers that nobody reads.
 Prices are flat too: step t of asset i of all paths begins at ``(t n_assets + i) n_paths``.
 """
 
@@ -22,15 +22,14 @@ NEAR = 1.0 + 1e-9
 NEARER = 1.0 + 2e-9
 
 LOWEST = 0  # health factor so far
-RUNNING = TILE  # the same while the bridges are sampled, step by step
-SAFE_STEPS = 2 * TILE  # steps before the first on which the health factor is below the level
-LOWEST_LOG = 3 * TILE  # of the square of the bridge minimum
-BOUND = 4 * TILE  # what a bridge must fall below to count
-SPREAD = 5 * TILE
-MOST = 6 * TILE
-WANTED = 7 * TILE
-INTEREST = 8 * TILE
-N_WORK = 9 * TILE
+SAFE_STEPS = TILE  # steps before the first on which the health factor may be below the level
+LOWEST_LOG = 2 * TILE  # of the square of the bridge minimum
+BOUND = 3 * TILE  # what a bridge must fall below to count, and a little more
+SPREAD = 4 * TILE
+MOST = 5 * TILE
+WANTED = 6 * TILE
+INTEREST = 7 * TILE
+N_WORK = 8 * TILE
 # Parts of the history of a tile, each of n_steps + 1 rows where bridges are sampled, of one row elsewhere.
 HEALTH, COUNTED, DEBT = range(3)
 

@@ -10,9 +10,10 @@ and only if 4 (x0 - ln m) (x1 - ln m) < -2 s2 ln U. Bounds decide most steps wit
   v_i the variances of their steps, and r >= 0 the largest correlation: s2 <= (1 - r) sum of w_i**2 v_i
   + r (sum of w_i sqrt(v_i))**2, and the square is at most (sum of w_i) (sum of w_i v_i).
 
-m is the lowest health factor of the path so far, or the level below which the state machine looks at the path itself.
-What is left is gathered and computed as it would be for all lanes: same operations, same bits. The bounds keep 1e-9 of
-room and more, far beyond what rounding could change.
+m is the lowest health factor of the path at the ends of its steps and on the bridges computed so far, or the level
+below which the state machine looks at the path itself. What is left, a tenth of the steps, is gathered from all over
+the tile and computed as it would be for all lanes: same operations, same bits. The bounds keep 1e-9 of room and more,
+far beyond what rounding could change.
 """
 
 from __future__ import annotations
@@ -29,7 +30,6 @@ from collatrisk.kernels.quiet import (
     LOWEST,
     LOWEST_LOG,
     MOST,
-    RUNNING,
     SAFE_STEPS,
     SPREAD,
     TILE,
@@ -40,15 +40,19 @@ from collatrisk.kernels.quiet import (
 )
 from collatrisk.kernels.random import fill_uniforms
 from collatrisk.kernels.special import exp, fma, log
+from collatrisk.kernels.tails import compress_between_plain, compress_between_wide
+from collatrisk.kernels.vectors import WIDE
 
 _ROOM = 1.0 + 1e-9
 _WIDE_ROOM = 1.0 + 1e-6
+_compress = compress_between_wide if WIDE else compress_between_plain
 _TWICE_LN2 = 2.0 * math.log(2.0)
 _PER_UNIT = 2.0**-52  # of the bits of a float, for each power of two
 _BIAS = 1023.0
 EIGHT = 8
-# Rows of the scratch of the lanes that are computed.
-START, END, DRAW, PER_COUNTED, PER_DEBT, VARIANCE, CROSS, SHARES = range(8)
+AT_ONCE = 2 * TILE  # bridges computed together: calls cost as much as what they do to a few
+# Rows of AT_ONCE in the scratch of the bridges that are computed.
+START, END, DRAW, PER_COUNTED, PER_DEBT, GROWN, VARIANCE, CROSS, SHARES = range(9)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -83,40 +87,28 @@ def _bound_many(counted, most, work):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _find_wanted(before, after, uniforms, per_growth, level, work):  # type: ignore[no-untyped-def]
-    """WANTED: 1 where the bridge of a step may fall below what counts. RUNNING and SAFE_STEPS go on by the step's end,
-    SAFE_STEPS with the step before, whose bridges are known by now."""
+def _find_wanted(before, after, uniforms, per_growth, level, t, work):  # type: ignore[no-untyped-def]
+    """WANTED: the place of the lane in the history where the bridge of step t may fall below what counts, -1 elsewhere.
+    SAFE_STEPS counts on while neither an end has been below the level nor a bridge been wanted."""
+    at = t * TILE
+    so_far = np.float64(t)
     for k in range(TILE):
-        running = work[RUNNING + k]
-        work[SAFE_STEPS + k] += 1.0 if running >= level else 0.0
-        work[RUNNING + k] = min(running, after[k])
-        least = max(work[BOUND + k], level) * _ROOM
+        least = work[BOUND + k]
         start = before[k] * per_growth
         end = after[k]
         exponent = np.float64(np.float64(uniforms[k]).view(np.int64)) * _PER_UNIT
         reach = work[SPREAD + k] * (_TWICE_LN2 * _WIDE_ROOM) * (_BIAS + 1e-6 - exponent)
         clear = 4.0 * (start - least) * (end - least) > reach * start * end
         away = (start > least) & (end > least) & clear
-        work[WANTED + k] = 0.0 if away else 1.0
+        work[WANTED + k] = -1.0 if away else np.float64(at + k)
+        steps = work[SAFE_STEPS + k]
+        work[SAFE_STEPS + k] = steps + (1.0 if away & (end >= level) & (steps == so_far) else 0.0)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _list_wanted(work, width, near):  # type: ignore[no-untyped-def]
-    """The wanted lanes, and the first of them again up to a whole number of eights; how many these are."""
-    n = 0
-    for k in range(width):
-        near[n] = k
-        n += 1 if work[WANTED + k] != 0.0 else 0
-    whole = -(-n // EIGHT) * EIGHT
-    for k in range(n, whole):
-        near[k] = near[0]
-    return whole
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _gather(row, near, out):  # type: ignore[no-untyped-def]
-    for k in range(out.size):
-        out[k] = row[np.uint64(near[k])]
+def _gather(row, first, near, out):  # type: ignore[no-untyped-def]
+    for n in range(out.size):
+        out[n] = row[np.uint64(first + near[n])]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -126,14 +118,20 @@ def _reciprocals(factor, row):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _share(factor, owed, prices, variance, near, per_counted, per_debt, out):  # type: ignore[no-untyped-def]
-    """Share of an asset in the counted collateral, less that in the debt, times its standard deviation."""
-    for k in range(out.size):
-        price, spread = prices[np.uint64(near[k])], math.sqrt(variance[np.uint64(near[k])])
-        if owed > 0.0:
-            out[k] = (factor * per_counted[k] - owed * per_debt[k]) * price * spread
-        else:
-            out[k] = factor * price * per_counted[k] * spread
+def _share(factor, asset, prices, variance, places, per_counted, out):  # type: ignore[no-untyped-def]
+    """Share of an asset in the counted collateral times its standard deviation."""
+    for n in range(out.size):
+        at = np.uint64(asset + places[n])
+        out[n] = factor * prices[at] * per_counted[n] * math.sqrt(variance[at])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _net_share(factor, owed, growth, grown, asset, prices, variance, places, per_counted, per_debt, out):  # type: ignore[no-untyped-def]
+    """The same less the asset's share in the debt."""
+    for n in range(out.size):
+        at = np.uint64(asset + places[n])
+        share = factor * per_counted[n] - owed * grown[n] * growth * per_debt[n]
+        out[n] = share * prices[at] * math.sqrt(variance[at])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -145,28 +143,22 @@ def _add_square(share, cross, variance):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _step_variance(rho, shares, n, cross, variance):  # type: ignore[no-untyped-def]
-    """s' rho s of `n` rows of shares, one after another at distances of TILE."""
+    """s' rho s of `n` rows of shares, one after another at distances of AT_ONCE."""
     size = variance.size
     fill(0.0, variance)
     for j in range(n):
         fill(0.0, cross)
         m = 0
         while m + 4 <= j:
-            a = m * TILE
+            a, b, c, d = m * AT_ONCE, (m + 1) * AT_ONCE, (m + 2) * AT_ONCE, (m + 3) * AT_ONCE
             add_four(
-                rho[j],
-                m,
-                shares[a : a + size],
-                shares[a + TILE : a + TILE + size],
-                shares[a + 2 * TILE : a + 2 * TILE + size],
-                shares[a + 3 * TILE : a + 3 * TILE + size],
-                cross,
+                rho[j], m, shares[a : a + size], shares[b : b + size], shares[c : c + size], shares[d : d + size], cross
             )
             m += 4
         while m < j:
-            add_one(rho[j, m], shares[m * TILE : m * TILE + size], cross)
+            add_one(rho[j, m], shares[m * AT_ONCE : m * AT_ONCE + size], cross)
             m += 1
-        _add_square(shares[j * TILE : j * TILE + size], cross, variance)
+        _add_square(shares[j * AT_ONCE : j * AT_ONCE + size], cross, variance)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -187,18 +179,16 @@ def _minimum(log_growth, start, end, draw, variance):  # type: ignore[no-untyped
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _scatter(low, minimum, near, work):  # type: ignore[no-untyped-def]
+def _scatter(low, minimum, near, level, work):  # type: ignore[no-untyped-def]
     for n in range(low.size):
-        k = near[n]
+        k = near[n] % TILE
         work[LOWEST_LOG + k] = min(work[LOWEST_LOG + k], low[n])
-        work[BOUND + k] = min(work[BOUND + k], minimum[n])
-        work[RUNNING + k] = min(work[RUNNING + k], minimum[n])
+        work[BOUND + k] = min(work[BOUND + k], max(minimum[n], level) * _ROOM)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _finish(level, work):  # type: ignore[no-untyped-def]
+def _finish(work):  # type: ignore[no-untyped-def]
     for k in range(TILE):
-        work[SAFE_STEPS + k] += 1.0 if work[RUNNING + k] >= level else 0.0
         low = exp(0.5 * work[LOWEST_LOG + k])
         work[LOWEST + k] = min(work[LOWEST + k], low if work[LOWEST_LOG + k] < np.inf else np.inf)
 
@@ -229,70 +219,96 @@ def _largest_correlation(rho, n):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _compute(  # type: ignore[no-untyped-def]
+    n, prices, variance, step, first, n_paths, rows, growth, level, held, owed, thresholds, book, rho, powers, uniforms,
+    history, listed, near, scratch, work,
+):  # fmt: skip
+    """The minima of the `n` bridges that are `listed`, and of the first again up to a whole number of eights."""
+    assets, places_of, _, _, _, n_owed, n_risky, _ = book
+    size = -(-n // EIGHT) * EIGHT
+    places, near = near[AT_ONCE : AT_ONCE + size], near[:size]
+    for k in range(n, size):
+        listed[k] = listed[0]
+    for k in range(size):
+        near[k] = np.int64(listed[k])
+        places[k] = (near[k] // TILE - 1) * step + first + near[k] % TILE
+    start, end = scratch[START * AT_ONCE : START * AT_ONCE + size], scratch[END * AT_ONCE : END * AT_ONCE + size]
+    draw, low = scratch[DRAW * AT_ONCE : DRAW * AT_ONCE + size], scratch[VARIANCE * AT_ONCE : VARIANCE * AT_ONCE + size]
+    per_counted = scratch[PER_COUNTED * AT_ONCE : PER_COUNTED * AT_ONCE + size]
+    per_debt = scratch[PER_DEBT * AT_ONCE : PER_DEBT * AT_ONCE + size]
+    grown = scratch[GROWN * AT_ONCE : GROWN * AT_ONCE + size]
+    cross = scratch[CROSS * AT_ONCE : CROSS * AT_ONCE + size]
+    shares = scratch[SHARES * AT_ONCE :]
+    _gather(history, -TILE, near, start)
+    _gather(history, 0, near, end)
+    _gather(uniforms, 0, near, draw)
+    _gather(history, (COUNTED * rows - 1) * TILE, near, per_counted)
+    _reciprocals(1.0, per_counted)
+    if n_owed > 0:
+        _gather(history, (DEBT * rows - 1) * TILE, near, per_debt)
+        _reciprocals(growth, per_debt)
+        for k in range(size):
+            grown[k] = powers[near[k] // TILE - 1]
+    for j in range(n_risky):
+        i = assets[2, j]
+        factor, asset, share = held[i] * thresholds[i], places_of[2, j] * n_paths, shares[j * AT_ONCE :][:size]
+        if owed[i] > 0.0:
+            _net_share(factor, owed[i], growth, grown, asset, prices, variance, places, per_counted, per_debt, share)
+        else:
+            _share(factor, asset, prices, variance, places, per_counted, share)
+    _step_variance(rho, shares, n_risky, cross, low)
+    _minimum(math.log(growth), start, end, draw, low)
+    _scatter(low, draw, near, level, work)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def follow_bridges(  # type: ignore[no-untyped-def]
     prices, variance, n_assets, n_paths, first, width, n_steps, growth, level, held, owed, thresholds, book, rho,
     uniforms, history, near, scratch, work,
 ):  # fmt: skip
     """After `follow` with all rows of `history`: LOWEST and SAFE_STEPS with the minima inside the steps.
 
-    LOWEST is exact where it is at least `level`, and below `level` where the bridges take it there.
+    LOWEST is exact where it is at least `level`, and below `level` where the bridges take it there. SAFE_STEPS may be
+    fewer than there are.
 
     Parameters
     ----------
     prices, n_assets, n_paths, first, width, n_steps, growth, level, held, owed, thresholds, book, history, work : as in
         `follow`. variance : float64, flat (>= n_steps, n_assets, n_paths). rho : as filled by `open_book`.
-    uniforms : of `load_uniforms`. near : int64 (TILE + 1,), scratch : float64 ((SHARES + n_slots) * TILE,).
+    uniforms : of `load_uniforms`. near : int64 (2 * AT_ONCE,), scratch : float64 ((SHARES + 2 + n_slots)
+        * AT_ONCE + n_steps + 1,), of which the first AT_ONCE + EIGHT list what is wanted.
     """
-    assets, places, _, _, _, n_owed, n_risky, _ = book
-    cash = held.size - 1
-    if n_owed == 0 and not owed[cash] > 0.0:
+    _, _, _, _, _, n_owed, n_risky, _ = book
+    if n_owed == 0 and not owed[held.size - 1] > 0.0:
         return
-    rows = n_steps + 1
-    log_growth = math.log(growth)
+    rows, step = n_steps + 1, n_assets * n_paths
+    listed, powers = scratch[: AT_ONCE + EIGHT], scratch[scratch.size - rows :]
+    scratch = scratch[AT_ONCE + EIGHT :]
+    powers[0] = 1.0
+    for t in range(n_steps):
+        powers[t + 1] = powers[t] * growth
     most = _largest_correlation(rho, n_risky)
     for k in range(TILE):
-        work[BOUND + k] = work[LOWEST + k]
+        work[BOUND + k] = max(work[LOWEST + k], level) * _ROOM
         work[LOWEST_LOG + k] = np.inf
-        work[SAFE_STEPS + k] = 0.0
-        work[RUNNING + k] = history[k]
-    grown = 1.0
-    for t in range(1, n_steps + 1):
+        work[SAFE_STEPS + k] = 1.0 if history[k] >= level else 0.0
+    n = 0
+    for t in range(1, rows):
         at = t * TILE
-        start = (t - 1) * n_assets * n_paths + first
-        before, after = history[at - TILE : at], history[at : at + TILE]
-        counted = history[COUNTED * rows * TILE + at - TILE : COUNTED * rows * TILE + at]
         if n_owed == 0:
-            _bound_spread(prices, variance, start, n_paths, width, book, counted, most, work)
+            counted = history[(COUNTED * rows + t - 1) * TILE : (COUNTED * rows + t) * TILE]
+            _bound_spread(prices, variance, (t - 1) * step + first, n_paths, width, book, counted, most, work)
         else:
             fill(np.inf, work[SPREAD : SPREAD + TILE])
-        _find_wanted(before, after, uniforms[at : at + TILE], 1.0 / growth, level, work)
-        n = _list_wanted(work, width, near)
-        if n > 0:
-            low, minimum = scratch[VARIANCE * TILE : VARIANCE * TILE + n], scratch[DRAW * TILE : DRAW * TILE + n]
-            per_counted = scratch[PER_COUNTED * TILE : PER_COUNTED * TILE + n]
-            per_debt = scratch[PER_DEBT * TILE : PER_DEBT * TILE + n]
-            _gather(before, near, scratch[START * TILE : START * TILE + n])
-            _gather(after, near, scratch[END * TILE : END * TILE + n])
-            _gather(uniforms[at : at + TILE], near, minimum)
-            _gather(counted, near, per_counted)
-            _reciprocals(1.0, per_counted)
-            if n_owed > 0:
-                place = DEBT * rows * TILE + at - TILE
-                _gather(history[place : place + TILE], near, per_debt)
-                _reciprocals(growth, per_debt)
-            for j in range(n_risky):
-                i = assets[2, j]
-                asset = start + places[2, j] * n_paths
-                share = (SHARES + j) * TILE
-                _share(
-                    held[i] * thresholds[i], owed[i] * grown * growth, prices[asset : asset + width],
-                    variance[asset : asset + width], near, per_counted, per_debt, scratch[share : share + n],
-                )  # fmt: skip
-            shares = scratch[SHARES * TILE :]
-            _step_variance(rho, shares, n_risky, scratch[CROSS * TILE : CROSS * TILE + n], low)
-            _minimum(
-                log_growth, scratch[START * TILE : START * TILE + n], scratch[END * TILE : END * TILE + n], minimum, low
-            )
-            _scatter(low, minimum, near, work)
-        grown *= growth
-    _finish(level, work)
+        _find_wanted(
+            history[at - TILE : at], history[at : at + TILE], uniforms[at : at + TILE], 1.0 / growth, level, t, work
+        )
+        found, _ = _compress(work[WANTED : WANTED + width], -0.5, np.inf, listed[n:])
+        n += found
+        if n > AT_ONCE - TILE or (t == n_steps and n > 0):
+            _compute(
+                n, prices, variance, step, first, n_paths, rows, growth, level, held, owed, thresholds, book, rho,
+                powers, uniforms, history, listed, near, scratch, work,
+            )  # fmt: skip
+            n = 0
+    _finish(work)

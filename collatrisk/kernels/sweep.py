@@ -16,13 +16,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from collatrisk.kernels.columns import BRIDGE, GROWTH, N_ALL_AMOUNTS, N_EVENTS, SHORT
+from collatrisk.kernels.borrowed import borrowed
+from collatrisk.kernels.columns import BRIDGE, GROWTH, SHORT
 from collatrisk.kernels.jit import njit
 from collatrisk.kernels.lanes import LANES, find_slots, load_roots, load_rows, load_twice_log
-from collatrisk.kernels.machine import open_lanes, run_account, whole_eights
-from collatrisk.kernels.margin_rules import INTEREST, N_SCRATCH, N_STATES, N_VECTORS
+from collatrisk.kernels.machine import borrow_room, open_lanes, open_room, run_account, whole_eights
+from collatrisk.kernels.margin_rules import INTEREST
 from collatrisk.kernels.quiet import N_WORK, NEAR, NEARER, TILE, follow, note_eventful, open_book
-from collatrisk.kernels.quiet_bridge import SHARES, follow_bridges, load_uniforms
+from collatrisk.kernels.quiet_bridge import AT_ONCE, SHARES, follow_bridges, load_uniforms
 
 COVERED = -1  # in `base`: terms for which the cover decides
 
@@ -63,8 +64,8 @@ def sweep_block(  # type: ignore[no-untyped-def]
     rows = n_steps + 1 if with_bridge else 1
     history = np.empty(3 * rows * TILE)
     uniforms = np.empty(rows * TILE)
-    near = np.empty(TILE + 1, np.int64)
-    packed = np.empty((SHARES + n_slots) * TILE if with_bridge else 0)
+    near = np.empty(2 * AT_ONCE, np.int64)
+    packed = np.empty((SHARES + 2 + n_slots) * AT_ONCE + rows)
     work = np.ones(N_WORK)
     scratch = np.empty((3, n_slots))
     slots = np.empty((2, 3, n_slots), np.int64)
@@ -123,24 +124,21 @@ def _count_shortfalls(  # type: ignore[no-untyped-def]
     by_slot, rules, switches, base, chosen, bridge_key, cure_key, paths, counts,
 ):  # fmt: skip
     """Run the terms whose `base` is the chosen one over some paths of the block, gathered once for all of them."""
+    prices, variance, columns, held, owed = (
+        borrowed(prices), borrowed(variance), borrowed(columns), borrowed(held), borrowed(owed)
+    )  # fmt: skip
+    thresholds, impacts, by_slot, rules, switches = (
+        borrowed(thresholds), borrowed(impacts), borrowed(by_slot), borrowed(rules), borrowed(switches)
+    )  # fmt: skip
     n_slots, n_rows = columns.size + 1, n_steps + 1
     bridged = variance.size > 0
-    tile = np.ones((n_rows, n_slots, LANES))
-    spread = np.empty((n_rows, n_slots, LANES))
-    twice_log = np.empty((n_rows, LANES))
-    units = np.empty((3, n_slots, LANES))
-    worth = np.empty((2, n_slots, LANES))
-    shares = np.empty((n_slots, LANES))
-    lane = np.empty((N_VECTORS, LANES))
-    state = np.empty((LANES, N_STATES), np.int64)
-    slots = np.empty((3, n_slots), np.int64)
-    rho = np.empty((n_slots, n_slots))
-    market = np.empty((N_SCRATCH, n_slots + 1))
-    ones = np.ones(n_slots)
-    lanes = np.empty(LANES, np.int64)
-    begun = np.zeros(LANES, np.int64)  # sales before the ratio falls below the cover count too: all from step 0
-    amounts = np.empty((LANES, N_ALL_AMOUNTS))
-    events = np.empty((LANES, N_EVENTS), np.int32)
+    room = open_room(n_rows, n_slots)  # lanes begin at step 0: sales before the ratio falls below the cover count too
+    (
+        tile, spread, twice_log, units, worth, shares, lane, state, slots, rho, market, ones, lanes, begun, amounts,
+        events,
+    ) = borrow_room(room)  # fmt: skip
+    for k in range(LANES):
+        begun[k] = 0
     n_held, n_owed, n_risky = find_slots(held, owed, correlation, slots, rho)
     for start in range(0, paths.size, LANES):
         width = min(LANES, paths.size - start)
@@ -169,3 +167,4 @@ def _count_shortfalls(  # type: ignore[no-untyped-def]
             for k in range(width):
                 if events[k, SHORT] >= 0:
                     counts[a] += 1
+    return room[0].size  # which holds it until here
