@@ -96,6 +96,18 @@ def test_a_plain_model_has_the_same_bits_from_the_kernel_without_and_with_all_pa
     assert np.array_equal(found[0][1], found[1][1])
 
 
+def test_one_asset_needs_no_copula():
+    """Its law is its own whatever the copula: drawn as under none, and the bridge has the variance of its recursion."""
+    found = []
+    for nu in (None, 4.0):
+        plan = PathPlan(market(gjr("A"), rho=1.0, nu=nu), n_paths=50, horizon_days=4, seed=2)
+        assert not whole_inputs(plan).scores.mixed
+        found.append(plan.read(0, 50))
+    assert np.array_equal(found[0].prices, found[1].prices)
+    assert np.array_equal(found[0].step_variance, found[1].step_variance)
+    assert np.unique(found[1].step_variance[0]).size == 1
+
+
 def test_no_part_is_left_out_where_any_is_needed():
     autoregressive = Marginal(
         "A", ConstantVolatility(mean="ar1"), {"mu": 0.0, "ar[1]": 0.1, "omega": 1e-4}, last_return=0.0

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from collatrisk.dependence import DependenceFit, Independent
 from collatrisk.market.clock import Clock
 from collatrisk.simulation.history_inputs import history_inputs
 from collatrisk.simulation.jump_inputs import jump_inputs
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 def path_inputs(model: MarketModel, clock: Clock, seed: int, drift: Drift, n_steps: int) -> PathInputs:
     """Everything that `collatrisk.kernels.paths.simulate_block` reads.
 
+    One asset alone is drawn without its copula, which says nothing about it: its score is normal and goes straight to
+    its own law, with no mixing variable (and the bridge has the variance of the step, not that given a mixing
+    variable).
+
     Parameters
     ----------
     clock : the clock of the simulated steps; finer than the model's only where every variance is constant.
@@ -41,7 +46,7 @@ def path_inputs(model: MarketModel, clock: Clock, seed: int, drift: Drift, n_ste
     if model.dependence.rows is not None:
         # What is drawn are innovations already, a peg's noise too: no law stands between.
         plain = [replace(one, innovations=one.innovations or HistoricalLaw(0.5)) for one in plain]
-    dependence = model.dependence if assets == model.assets else model.dependence.select(assets)
+    dependence = _drawn(model.dependence if assets == model.assets else model.dependence.select(assets))
     steps, extras = step_inputs(plain, model.clock, clock, drift, n_steps)
     return PathInputs(
         spot=np.array(model.spot[order]),
@@ -55,6 +60,13 @@ def path_inputs(model: MarketModel, clock: Clock, seed: int, drift: Drift, n_ste
         jumps=jump_inputs(model.jumps, assets, pegs, clock.step_years, seed, drift),
         pegs=peg_inputs(marginals, dependence, seed),
     )
+
+
+def _drawn(dependence: DependenceFit) -> DependenceFit:
+    """The dependence that is drawn from: none for one asset, unless what is drawn are rows of its history."""
+    if len(dependence.assets) > 1 or dependence.rows is not None:
+        return dependence
+    return DependenceFit(Independent(), dependence.assets, np.eye(1), None)
 
 
 def without_unused(inputs: PathInputs) -> PathInputs:
