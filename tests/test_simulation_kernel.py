@@ -14,7 +14,7 @@ from path_models import crash, flat, gjr, market, whole_inputs
 from collatrisk.dependence import correlation_factor
 from collatrisk.kernels.cubics import interpolate_even, interpolate_octaves
 from collatrisk.kernels.paths import simulate_block
-from collatrisk.kernels.scores import correlate
+from collatrisk.kernels.scores import correlate_plain, correlate_wide
 from collatrisk.simulation import Marginal, PathPlan
 from collatrisk.simulation.path_inputs import without_unused
 from collatrisk.simulation.tables import (
@@ -123,13 +123,15 @@ def test_no_part_is_left_out_where_any_is_needed():
         assert without_unused(inputs) is inputs
 
 
-@given(st.integers(1, 11), st.integers(0, 10**6))
-def test_correlate_is_the_matrix_product(d, seed):
+@given(st.integers(1, 11), st.sampled_from([33, 96]), st.integers(0, 10**6))
+def test_correlate_is_the_matrix_product_and_in_registers_has_the_same_bits(d, n, seed):
     rng = np.random.default_rng(seed)
-    lower, scores = np.tril(rng.standard_normal((d, d))), rng.standard_normal((d, 33))
-    found = scores.copy()
-    correlate(lower, found)
-    np.testing.assert_allclose(found, lower @ scores, rtol=1e-12, atol=1e-12)
+    lower, scores = np.tril(rng.standard_normal((d, d))), rng.standard_normal((d, n))
+    plain, wide = scores.copy(), scores.copy()
+    correlate_plain(lower, plain)
+    correlate_wide(lower, wide)
+    np.testing.assert_allclose(plain, lower @ scores, rtol=1e-12, atol=1e-12)
+    assert np.array_equal(plain, wide)
 
 
 def test_correlation_factor_gives_the_correlation_back_singular_or_not():

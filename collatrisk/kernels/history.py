@@ -34,7 +34,7 @@ def draw_rows(inputs, first, step, places, draws, innovations):  # type: ignore[
     ----------
     first, step : index of the first path, and the step.
     places : int64 (n,), the rows of the step before, overwritten by those of this one (not read at step 0).
-    draws : (2, n), scratch. innovations : (d, n), overwritten.
+    draws : (2, n), scratch. innovations : (d, n or more), overwritten.
     """
     fill_uniform_pairs(inputs.key, first, step, HISTORY_SLOT, draws[0], draws[1])
     size = inputs.columns.shape[1]
@@ -46,7 +46,7 @@ def draw_rows(inputs, first, step, places, draws, innovations):  # type: ignore[
         fresh = min(np.int64(draws[0, n] * size), size - 1)
         places[n] = fresh if draws[1, n] < restart else following
     for i in range(innovations.shape[0]):
-        _gather(inputs.columns[i], places, innovations[i])
+        _gather(inputs.columns[i], places, innovations[i, : places.size])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

@@ -21,7 +21,7 @@ from collatrisk.kernels.laws import LawInputs, innovate
 from collatrisk.kernels.motion import MotionInputs, motion_work, start_motion
 from collatrisk.kernels.numbering import Numbers, numbers_at
 from collatrisk.kernels.pegs import PegInputs, keep_distances, log_prices, start_pegs, step_peg, stress_jumped
-from collatrisk.kernels.rows import CHUNK, fill_row
+from collatrisk.kernels.rows import CHUNK, STRIDE, fill_row
 from collatrisk.kernels.scores import ScoreInputs, draw_pair
 from collatrisk.kernels.special import exp
 from collatrisk.kernels.steps import StepInputs, start_paths, step_plain
@@ -84,7 +84,7 @@ def _simulate(  # type: ignore[no-untyped-def]
     steps, assets, paths = prices.shape[0] - 1, prices.shape[1], prices.shape[2]
     wanted = step_variance.shape[0] > 0
     market = assets
-    scores = np.empty((2, assets, CHUNK))
+    scores = np.zeros((2, assets, STRIDE))
     mixing = np.ones((2, copula.mixing_scale.size, CHUNK))
     state = np.empty((assets, 4 * CHUNK))
     seasons = np.ones(assets)  # of the step; pegs have none
@@ -124,12 +124,13 @@ def _simulate(  # type: ignore[no-untyped-def]
             elif half == 0:
                 draw_pair(copula, motion, numbers, step // 2, scores, mixing, q, room, rows)
             for i in range(market):
-                innovate(laws, i, scores[half, i], rows)
+                innovations = scores[half, i, :CHUNK]
+                innovate(laws, i, innovations, rows)
                 if extras is None:
-                    step_plain(recursions, i, 1.0, scores[half, i], state[i])
+                    step_plain(recursions, i, 1.0, innovations, state[i])
                 else:
                     seasons[i] = extras.season[i, step % extras.season.shape[1]]
-                    step_asset(extras, recursions, i, step, seasons[i], scores[half, i], state[i], e[i], h[i], past)
+                    step_asset(extras, recursions, i, step, seasons[i], innovations, state[i], e[i], h[i], past)
             if pegs is not None:
                 for j in range(assets - market):
                     step_peg(pegs, laws, j, numbers, step, seasons, scores[half], work, rows, state)

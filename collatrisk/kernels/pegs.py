@@ -83,7 +83,7 @@ def step_peg(inputs, laws, j, first, step, seasons, scores, work, rows, state): 
     Parameters
     ----------
     laws : the laws of all assets. seasons : (d,), of the step, 1 for pegs.
-    scores : (d, CHUNK), innovations of those before this peg, its own score.
+    scores : (d, CHUNK or more), innovations of those before this peg, its own score.
     work : (4, CHUNK), scratch.
     """
     market = inputs.weights.shape[1]
@@ -95,11 +95,12 @@ def step_peg(inputs, laws, j, first, step, seasons, scores, work, rows, state): 
         for k in range(market):
             if inputs.weights[j, k] != 0.0:
                 add_row(inputs.weights[j, k], scores[k], shock)
-    copy_row(scores[i], stressed_noise)
+    calm_noise = scores[i, :CHUNK]
+    copy_row(calm_noise, stressed_noise)
     innovate(inputs.normal, j, stressed_noise, rows)
-    innovate(laws, i, scores[i], rows)
+    innovate(laws, i, calm_noise, rows)
     fill_uniform_pairs(inputs.key, first, step, inputs.slots[j], first_uniform, second_uniform)
-    _move(theta, inputs.variance[j], shock, stressed_noise, first_uniform, second_uniform, scores[i], state[i])
+    _move(theta, inputs.variance[j], shock, stressed_noise, first_uniform, second_uniform, calm_noise, state[i])
     if inputs.parent[j] >= 0:
         season = seasons[inputs.parent[j]]
         _add_variance(inputs.coupling[j], season * season, state[inputs.parent[j]], state[i])

@@ -6,6 +6,7 @@ from collatrisk.kernels.jit import njit
 from collatrisk.kernels.special import fma
 
 CHUNK = 512  # paths at a time: their state stays in the first-level cache, or near it
+STRIDE = CHUNK + 32  # from row to row of a matrix that is read by columns: 512 numbers on, all rows share cache lines
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

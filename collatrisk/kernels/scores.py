@@ -12,6 +12,7 @@ from collatrisk.kernels.jit import njit
 from collatrisk.kernels.motion import move_scores
 from collatrisk.kernels.random import MIXING_SLOT, fill_normals
 from collatrisk.kernels.rows import add_four_rows, add_row, copy_row, multiply_row, scale_row
+from collatrisk.kernels.vectors import PRODUCT_LANES, PRODUCT_ROWS, WIDE, product_tile_wide
 
 
 class ScoreInputs(NamedTuple):
@@ -41,13 +42,13 @@ class ScoreInputs(NamedTuple):
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def draw_pair(inputs, motion, first, pair, scores, mixing, q, work, rows):  # type: ignore[no-untyped-def]
-    """Correlated scores (2, d, n) and mixing variables (2, groups, n) of the steps 2 `pair` and 2 `pair` + 1.
+    """Correlated scores (2, d, n or more) and mixing variables (2, groups, n) of the steps 2 `pair` and 2 `pair` + 1.
 
     `motion` may be None; `q` and `work` are those of `collatrisk.kernels.motion.motion_work`.
     """
-    assets = scores.shape[1]
+    assets, size = scores.shape[1], mixing.shape[2]
     for i in range(assets):
-        fill_normals(inputs.key, first, pair, i, scores[0, i], scores[1, i])
+        fill_normals(inputs.key, first, pair, i, scores[0, i, :size], scores[1, i, :size])
     if inputs.mixed:
         _draw_mixing(inputs, first, pair, mixing, rows)
     if motion is not None and motion.moving:
@@ -58,7 +59,7 @@ def draw_pair(inputs, motion, first, pair, scores, mixing, q, work, rows):  # ty
             correlate(inputs.lower, scores[half])
         if inputs.mixed:
             for i in range(assets):
-                multiply_row(mixing[half, inputs.group[i]], scores[half, i])
+                multiply_row(mixing[half, inputs.group[i]], scores[half, i, :size])
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
@@ -75,8 +76,8 @@ def _draw_mixing(inputs, first, pair, mixing, rows):  # type: ignore[no-untyped-
             interpolate_even(cubics, inputs.mixing_scale[group], row, rows)
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
-def correlate(lower, scores):  # type: ignore[no-untyped-def]
+@njit(cache=True, nogil=True, error_model="numpy")
+def correlate_plain(lower, scores):  # type: ignore[no-untyped-def]
     """scores <- lower @ scores in place, (d, n); from the last row up, so that the rows still needed are untouched."""
     for i in range(scores.shape[0] - 1, -1, -1):
         row = scores[i]
@@ -88,3 +89,18 @@ def correlate(lower, scores):  # type: ignore[no-untyped-def]
         while j < i:
             add_row(lower[i, j], scores[j], row)
             j += 1
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def correlate_wide(lower, scores):  # type: ignore[no-untyped-def]
+    """`correlate_plain`, four rows of 32 lanes at a time with their sums in registers, the rest as there."""
+    assets, size = scores.shape
+    tiled = assets - assets % PRODUCT_ROWS if size % PRODUCT_LANES == 0 else 0
+    for at in range(0, size if tiled > 0 else 0, PRODUCT_LANES):
+        for above in range(0, tiled, PRODUCT_ROWS):
+            product_tile_wide(lower, scores, assets - PRODUCT_ROWS - above, at)
+    if tiled < assets:
+        correlate_plain(lower, scores[: assets - tiled])
+
+
+correlate = correlate_wide if WIDE else correlate_plain

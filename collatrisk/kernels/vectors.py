@@ -293,3 +293,81 @@ def subtract_products_wide(typing_context, flat, first, second, count, target): 
         return context.get_dummy_value()
 
     return signature, generate
+
+
+PRODUCT_ROWS = 4
+PRODUCT_LANES = 32
+
+
+@intrinsic
+def product_tile_wide(typing_context, lower, rows, first, at):  # type: ignore[no-untyped-def]
+    """Rows `first` to `first` + 3 of `collatrisk.kernels.scores.correlate_plain`, 32 lanes from `at` on, in registers.
+
+    Sixteen sums of eight lanes; rows above `first` must still be what they were. Both matrices C-contiguous.
+    """
+    if lower.layout != "C" or rows.layout != "C":
+        return None
+    signature = types.void(lower, rows, types.intp, types.intp)
+
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        word = ir.IntType(64)
+        factors, lanes = (context.make_array(signature.args[k])(context, builder, arguments[k]) for k in (0, 1))
+        width, length = (builder.extract_value(one.shape, 1) for one in (factors, lanes))
+        first, at = arguments[2:]
+        name = "llvm.fma.v8f64"
+        fma = builder.module.globals.get(name)
+        if fma is None:
+            fma = ir.Function(builder.module, ir.FunctionType(_vector, [_vector] * 3), name)
+        parts = range(PRODUCT_LANES // EIGHT)
+
+        def place(row: Any, part: int) -> Any:
+            spot = builder.add(builder.mul(row, length), builder.add(at, word(EIGHT * part)))
+            return builder.bitcast(builder.gep(lanes.data, [spot]), _vector.as_pointer())
+
+        def factor(row: Any, column: Any) -> Any:
+            spot = builder.add(builder.mul(row, width), column)
+            return _spread(builder, builder.load(builder.gep(factors.data, [spot])))
+
+        def load(row: Any) -> list[Any]:
+            return [builder.load(place(row, part), align=8) for part in parts]
+
+        tile = [builder.add(first, word(k)) for k in range(PRODUCT_ROWS)]
+        own = [load(row) for row in tile]
+        begun = [[builder.fmul(factor(row, row), lane) for lane in mine] for row, mine in zip(tile, own, strict=True)]
+        entry = builder.block
+        test, body, done = (builder.append_basic_block(part) for part in ("test", "body", "done"))
+        builder.branch(test)
+        builder.position_at_end(test)
+        j = builder.phi(word)
+        sums = [[builder.phi(_vector) for _ in parts] for _ in tile]
+        j.add_incoming(word(0), entry)
+        for totals, starts in zip(sums, begun, strict=True):
+            for total, start in zip(totals, starts, strict=True):
+                total.add_incoming(start, entry)
+        builder.cbranch(builder.icmp_signed("<", j, first), body, done)
+
+        builder.position_at_end(body)
+        above = load(j)
+        for row, totals in zip(tile, sums, strict=True):
+            weight = factor(row, j)
+            for lane, total in zip(above, totals, strict=True):
+                total.add_incoming(builder.call(fma, [weight, lane, total]), body)
+        j.add_incoming(builder.add(j, word(1)), body)
+        builder.branch(test)
+
+        builder.position_at_end(done)
+        for k, row in enumerate(tile):
+            found = list(sums[k])
+            for column in range(k):
+                weight = factor(row, tile[column])
+                found = [
+                    builder.call(fma, [weight, lane, total])
+                    for lane, total in zip(load(tile[column]), found, strict=True)
+                ]
+            own[k] = found
+        for row, found in zip(tile, own, strict=True):
+            for part in parts:
+                builder.store(found[part], place(row, part), align=8)
+        return context.get_dummy_value()
+
+    return signature, generate
