@@ -12,7 +12,8 @@ from collatrisk.kernels.jit import njit
 from collatrisk.kernels.motion import move_scores
 from collatrisk.kernels.random import MIXING_SLOT, fill_normals
 from collatrisk.kernels.rows import add_four_rows, add_row, copy_row, multiply_row, scale_row
-from collatrisk.kernels.vectors import PRODUCT_LANES, PRODUCT_ROWS, WIDE, product_tile_wide
+from collatrisk.kernels.vector_products import TILE_BYTES, TILE_ROWS, product_tile_wide
+from collatrisk.kernels.vectors import WIDE
 
 
 class ScoreInputs(NamedTuple):
@@ -93,12 +94,13 @@ def correlate_plain(lower, scores):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def correlate_wide(lower, scores):  # type: ignore[no-untyped-def]
-    """`correlate_plain`, four rows of 32 lanes at a time with their sums in registers, the rest as there."""
+    """`correlate_plain`, four rows of 256 bytes at a time with their sums in registers, the rest as there."""
     assets, size = scores.shape
-    tiled = assets - assets % PRODUCT_ROWS if size % PRODUCT_LANES == 0 else 0
-    for at in range(0, size if tiled > 0 else 0, PRODUCT_LANES):
-        for above in range(0, tiled, PRODUCT_ROWS):
-            product_tile_wide(lower, scores, assets - PRODUCT_ROWS - above, at)
+    lanes = TILE_BYTES // scores.itemsize
+    tiled = assets - assets % TILE_ROWS if size % lanes == 0 else 0
+    for at in range(0, size if tiled > 0 else 0, lanes):
+        for above in range(0, tiled, TILE_ROWS):
+            product_tile_wide(lower, scores, assets - TILE_ROWS - above, at)
     if tiled < assets:
         correlate_plain(lower, scores[: assets - tiled])
 
