@@ -96,11 +96,12 @@ def test_a_plain_model_has_the_same_bits_from_the_kernel_without_and_with_all_pa
     assert np.array_equal(found[0][1], found[1][1])
 
 
-def test_one_asset_needs_no_copula():
+@pytest.mark.parametrize("precision", ["double", "single"])
+def test_one_asset_needs_no_copula(precision):
     """Its law is its own whatever the copula: drawn as under none, and the bridge has the variance of its recursion."""
     found = []
     for nu in (None, 4.0):
-        plan = PathPlan(market(gjr("A"), rho=1.0, nu=nu), n_paths=50, horizon_days=4, seed=2)
+        plan = PathPlan(market(gjr("A"), rho=1.0, nu=nu), n_paths=50, horizon_days=4, seed=2, precision=precision)
         assert not whole_inputs(plan).scores.mixed
         found.append(plan.read(0, 50))
     assert np.array_equal(found[0].prices, found[1].prices)

@@ -46,7 +46,7 @@ def path_inputs(model: MarketModel, clock: Clock, seed: int, drift: Drift, n_ste
     if model.dependence.rows is not None:
         # What is drawn are innovations already, a peg's noise too: no law stands between.
         plain = [replace(one, innovations=one.innovations or HistoricalLaw(0.5)) for one in plain]
-    dependence = _drawn(model.dependence if assets == model.assets else model.dependence.select(assets))
+    dependence = dependence_drawn(model.dependence if assets == model.assets else model.dependence.select(assets))
     steps, extras = step_inputs(plain, model.clock, clock, drift, n_steps)
     return PathInputs(
         spot=np.array(model.spot[order]),
@@ -62,7 +62,7 @@ def path_inputs(model: MarketModel, clock: Clock, seed: int, drift: Drift, n_ste
     )
 
 
-def _drawn(dependence: DependenceFit) -> DependenceFit:
+def dependence_drawn(dependence: DependenceFit) -> DependenceFit:
     """The dependence that is drawn from: none for one asset, unless what is drawn are rows of its history."""
     if len(dependence.assets) > 1 or dependence.rows is not None:
         return dependence

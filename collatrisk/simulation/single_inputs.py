@@ -12,6 +12,7 @@ from collatrisk.market.clock import Clock
 from collatrisk.simulation.law_inputs import law_inputs
 from collatrisk.simulation.marginals import Marginal
 from collatrisk.simulation.model import MarketModel
+from collatrisk.simulation.path_inputs import dependence_drawn
 from collatrisk.simulation.peg_marginal import PegMarginal
 from collatrisk.simulation.score_inputs import score_inputs
 from collatrisk.simulation.step_inputs import Drift, step_inputs
@@ -76,12 +77,13 @@ def single_inputs(model: MarketModel, clock: Clock, seed: int, drift: Drift, n_s
     from collatrisk.kernels.paths_single import SingleInputs
 
     marginals = [one for one in model.marginals if isinstance(one, Marginal)]
-    scores = score_inputs(model.dependence, seed, TOLERANCE)
+    dependence = dependence_drawn(model.dependence)
+    scores = score_inputs(dependence, seed, TOLERANCE)
     steps, _ = step_inputs(marginals, model.clock, clock, drift, n_steps)
     return SingleInputs(
         model.spot.astype(np.float32),
         _narrow(scores._replace(key=stream_key(seed, Purpose.PATHS_SINGLE))),
-        _narrow(law_inputs(marginals, model.dependence.nus, TOLERANCE)),
+        _narrow(law_inputs(marginals, dependence.nus, TOLERANCE)),
         _narrow(steps),
     )
 
