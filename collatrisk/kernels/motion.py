@@ -39,12 +39,11 @@ class MotionInputs(NamedTuple):
     unit: NDArray[np.float64]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def motion_work(inputs, size, chunk):  # type: ignore[no-untyped-def]
-    """Q of every path (runs, p LANES), and scratch for one run of paths."""
-    if not inputs.moving:
+def motion_work(moving: bool, size: int, chunk: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Q of every path (runs, p LANES), and scratch for one run of paths; empty where nothing moves."""
+    if not moving:
         return np.empty((0, 0)), np.empty(0)
-    packed = row_place(size)
+    packed = size * (size + 1) // 2
     return np.empty((chunk // LANES, packed * LANES)), np.empty((packed + 5 * size) * LANES)
 
 

@@ -33,7 +33,7 @@ def path_at(first: Numbers, i: int) -> np.uint64:
     return np.uint64(first[i] if isinstance(first, np.ndarray) else first + i)
 
 
-@overload(numbers_at, jit_options={"forceinline": True})
+@overload(numbers_at, inline="always")
 def _numbers_at(first, low, pair):  # type: ignore[no-untyped-def]
     if isinstance(first, types.Array):
         return lambda first, low, pair: first[pair, low : low + CHUNK]

@@ -88,7 +88,7 @@ def copy_runs(source, start, target, place, runs):  # type: ignore[no-untyped-de
         copied[n] = origin[n]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def run_at(flat, start):  # type: ignore[no-untyped-def]
     """The run at an offset, as a slice."""
     return flat[start : start + LANES]

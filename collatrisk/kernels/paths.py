@@ -21,7 +21,7 @@ from collatrisk.kernels.laws import LawInputs, innovate
 from collatrisk.kernels.motion import MotionInputs, motion_work, start_motion
 from collatrisk.kernels.numbering import Numbers, numbers_at
 from collatrisk.kernels.pegs import PegInputs, keep_distances, log_prices, start_pegs, step_peg, stress_jumped
-from collatrisk.kernels.rows import CHUNK, STRIDE, fill_row
+from collatrisk.kernels.rows import CHUNK, STRIDE, aligned, fill_row
 from collatrisk.kernels.scores import ScoreInputs, draw_pair
 from collatrisk.kernels.special import exp
 from collatrisk.kernels.steps import StepInputs, start_paths, step_plain
@@ -73,83 +73,116 @@ def simulate_block(inputs: PathInputs, first: Numbers, prices: FloatArray, step_
     the score that the copula gives it, or its place in a row of history; pegs move by their own rule. Steps 2k and
     2k + 1 share the two normals of one counter, so a longer horizon extends a shorter.
     """
-    _simulate(*inputs, first, prices, step_variance)
+    steps, assets, _ = prices.shape
+    _simulate(*inputs, scratch(inputs, steps - 1, assets), first, prices, step_variance)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+class Scratch(NamedTuple):
+    """What the kernel works in, `CHUNK` paths at a time; None where the parts that need it are.
+
+    Attributes
+    ----------
+    scores : (2, d, STRIDE) of a pair of steps, then innovations. mixing : (2, groups, CHUNK).
+    state : (d, 4 CHUNK), see `collatrisk.kernels.steps` and `extras`. seasons : (d,), of the step; pegs have none.
+    rows : int64 (CHUNK,). uniforms : (CHUNK,).
+    e, h, past : rings of the extras. q, room : of the motion. places, draws : of the history. shocks, kept : of pegs.
+    """
+
+    scores: FloatArray
+    mixing: FloatArray
+    state: FloatArray
+    seasons: FloatArray
+    rows: NDArray[np.int64]
+    uniforms: FloatArray
+    e: FloatArray | None = None
+    h: FloatArray | None = None
+    past: FloatArray | None = None
+    q: FloatArray | None = None
+    room: FloatArray | None = None
+    places: NDArray[np.int64] | None = None
+    draws: FloatArray | None = None
+    shocks: FloatArray | None = None
+    kept: FloatArray | None = None
+
+
+def scratch(inputs: PathInputs, steps: int, assets: int) -> Scratch:
+    """Room for one call."""
+    groups = inputs.scores.mixing_scale.size
+    scores, mixing, state = aligned([(2, assets, STRIDE), (2, groups, CHUNK), (assets, 4 * CHUNK)])
+    scores[:, :, CHUNK:] = 0.0
+    mixing.fill(1.0)
+    plain = Scratch(scores, mixing, state, np.ones(assets), np.empty(CHUNK, dtype=np.int64), np.empty(CHUNK))
+    if inputs.extras is None:
+        return plain
+    extras, motion, pegs = inputs.extras, inputs.motion, inputs.pegs
+    assert motion is not None
+    assert pegs is not None
+    rings = (assets, inputs.steps.residuals.shape[1], CHUNK)
+    e, h, past = aligned([rings, rings, (len(extras.base), min(steps, extras.weights.shape[1]), CHUNK)])
+    q, room = motion_work(motion.moving, assets, CHUNK)
+    places, draws = np.empty(CHUNK, dtype=np.int64), np.empty((2, CHUNK))
+    shocks, kept = aligned([(4, CHUNK), (pegs.slots.size, CHUNK)])
+    return plain._replace(e=e, h=h, past=past, q=q, room=room, places=places, draws=draws, shocks=shocks, kept=kept)
+
+
+# Without numba's runtime nothing can be allocated here, and slices have no references counted: two atomic operations
+# a slice were a tenth of the time.
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def _simulate(  # type: ignore[no-untyped-def]
-    spot, columns, copula, laws, recursions, extras, motion, history, jumps, pegs, first, prices, step_variance
+    spot, columns, copula, laws, recursions, extras, motion, history, jumps, pegs, work, first, prices, step_variance
 ):
     """The parts as arguments of their own: numba leaves out what hangs on one that is None."""
     steps, assets, paths = prices.shape[0] - 1, prices.shape[1], prices.shape[2]
     wanted = step_variance.shape[0] > 0
-    market = assets
-    scores = np.zeros((2, assets, STRIDE))
-    mixing = np.ones((2, copula.mixing_scale.size, CHUNK))
-    state = np.empty((assets, 4 * CHUNK))
-    seasons = np.ones(assets)  # of the step; pegs have none
-    rows = np.empty(CHUNK, dtype=np.int64)
-    uniforms = np.empty(CHUNK)
-    q, room = np.empty((0, 0)), np.empty(0)
-    if extras is not None:
-        lags = recursions.residuals.shape[1]
-        e = np.empty((assets, lags, CHUNK))
-        h = np.empty((assets, lags, CHUNK))
-        past = np.empty((extras.base.shape[0], min(steps, extras.weights.shape[1]), CHUNK))
-    if motion is not None:
-        q, room = motion_work(motion, assets, CHUNK)
-    if history is not None:
-        places = np.empty(CHUNK, dtype=np.int64)
-        draws = np.empty((2, CHUNK))
-    if pegs is not None:
-        market = assets - pegs.slots.size
-        work = np.empty((4, CHUNK))
-        kept = np.empty((pegs.slots.size, CHUNK))
+    market = assets if pegs is None else assets - pegs.slots.size
+    scores, mixing, state, seasons = work.scores, work.mixing, work.state, work.seasons
     for low in range(0, paths, CHUNK):
         high = min(low + CHUNK, paths)
         start_paths(recursions, state)
         if extras is not None:
-            start_extras(extras, recursions, state, e, h)
+            start_extras(extras, recursions, state, work.e, work.h)
         if motion is not None:
-            start_motion(motion, q)
+            start_motion(motion, work.q)
         if pegs is not None:
-            start_pegs(pegs, numbers_at(first, low, 0), uniforms, state)
+            start_pegs(pegs, numbers_at(first, low, 0), work.uniforms, state)
         for i in range(assets):
             fill_row(spot[i], prices[0, columns[i], low:high])
         for step in range(steps):
             half = step % 2
             numbers = numbers_at(first, low, step // 2)
             if history is not None and history.columns.shape[1] > 0:
-                draw_rows(history, numbers, step, places, draws, scores[half])
+                draw_rows(history, numbers, step, work.places, work.draws, scores[half])
             elif half == 0:
-                draw_pair(copula, motion, numbers, step // 2, scores, mixing, q, room, rows)
+                draw_pair(copula, motion, numbers, step // 2, scores, mixing, work.q, work.room, work.rows)
             for i in range(market):
                 innovations = scores[half, i, :CHUNK]
-                innovate(laws, i, innovations, rows)
+                innovate(laws, i, innovations, work.rows)
                 if extras is None:
                     step_plain(recursions, i, 1.0, innovations, state[i])
                 else:
                     seasons[i] = extras.season[i, step % extras.season.shape[1]]
-                    step_asset(extras, recursions, i, step, seasons[i], innovations, state[i], e[i], h[i], past)
+                    step_asset(
+                        extras, recursions, i, step, seasons[i], innovations, state[i], work.e[i], work.h[i], work.past
+                    )
             if pegs is not None:
                 for j in range(assets - market):
-                    step_peg(pegs, laws, j, numbers, step, seasons, scores[half], work, rows, state)
+                    step_peg(pegs, laws, j, numbers, step, seasons, scores[half], work.shocks, work.rows, state)
             if wanted:
                 for i in range(assets):
                     out = step_variance[step, columns[i], low:high]
                     factor = copula.conditional[i] * (seasons[i] * seasons[i])
                     _write_variances(factor, state[i, :CHUNK], mixing[half, copula.group[i]], out)
             if jumps is not None:
-                keep_distances(pegs, state, kept)
-                add_jumps(jumps, numbers, step, uniforms, state)
-                stress_jumped(pegs, kept, state)
+                keep_distances(pegs, state, work.kept)
+                add_jumps(jumps, numbers, step, work.uniforms, state)
+                stress_jumped(pegs, work.kept, state)
             for i in range(market):
                 _write_prices(spot[i], state[i, 2 * CHUNK : 3 * CHUNK], prices[step + 1, columns[i], low:high])
             if pegs is not None:
                 for j in range(assets - market):
-                    log_prices(pegs, j, step, state, kept)
+                    log_prices(pegs, j, step, state, work.kept)
                     i = market + j
-                    _write_prices(spot[i], kept[j], prices[step + 1, columns[i], low:high])
+                    _write_prices(spot[i], work.kept[j], prices[step + 1, columns[i], low:high])
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
