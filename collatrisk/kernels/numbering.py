@@ -18,14 +18,18 @@ from collatrisk.kernels.rows import CHUNK
 Numbers = int | np.uint64 | NDArray[np.uint64]
 
 
-def numbers_at(first: Numbers, low: int, pair: int) -> Numbers:
+def numbers_at(first: Numbers, low: int, pair: int, chunk: NDArray[np.uint64]) -> Numbers:
     """Numbers of the chunk of paths that begins at `low`, in the steps 2 `pair` and 2 `pair` + 1.
 
     Parameters
     ----------
     first : the number of path 0, or uint64 (n_pairs, n), n a multiple of `CHUNK`.
+    chunk : uint64 (CHUNK,), where the numbers are put if there is one for each path.
     """
-    return first[pair, low : low + CHUNK] if isinstance(first, np.ndarray) else first + low
+    if not isinstance(first, np.ndarray):
+        return first + low
+    chunk[:] = first[pair, low : low + CHUNK]
+    return chunk
 
 
 def path_at(first: Numbers, i: int) -> np.uint64:
@@ -33,11 +37,17 @@ def path_at(first: Numbers, i: int) -> np.uint64:
     return np.uint64(first[i] if isinstance(first, np.ndarray) else first + i)
 
 
-@overload(numbers_at, inline="always")
-def _numbers_at(first, low, pair):  # type: ignore[no-untyped-def]
+@overload(numbers_at, jit_options={"forceinline": True})
+def _numbers_at(first, low, pair, chunk):  # type: ignore[no-untyped-def]
     if isinstance(first, types.Array):
-        return lambda first, low, pair: first[pair, low : low + CHUNK]
-    return lambda first, low, pair: np.uint64(first) + np.uint64(low)
+        return _copied
+    return lambda first, low, pair, chunk: np.uint64(first) + np.uint64(low)
+
+
+def _copied(first, low, pair, chunk):  # type: ignore[no-untyped-def]
+    for n in range(CHUNK):
+        chunk[n] = first[pair, np.uint64(low) + np.uint64(n)]
+    return chunk
 
 
 @overload(path_at, jit_options={"forceinline": True})

@@ -84,7 +84,7 @@ class Scratch(NamedTuple):
     ----------
     scores : (2, d, STRIDE) of a pair of steps, then innovations. mixing : (2, groups, CHUNK).
     state : (d, 4 CHUNK), see `collatrisk.kernels.steps` and `extras`. seasons : (d,), of the step; pegs have none.
-    rows : int64 (CHUNK,). uniforms : (CHUNK,).
+    rows : int64 (CHUNK,). numbers : uint64 (CHUNK,), of the paths. uniforms : (CHUNK,).
     e, h, past : rings of the extras. q, room : of the motion. places, draws : of the history. shocks, kept : of pegs.
     """
 
@@ -93,6 +93,7 @@ class Scratch(NamedTuple):
     state: FloatArray
     seasons: FloatArray
     rows: NDArray[np.int64]
+    numbers: NDArray[np.uint64]
     uniforms: FloatArray
     e: FloatArray | None = None
     h: FloatArray | None = None
@@ -111,7 +112,8 @@ def scratch(inputs: PathInputs, steps: int, assets: int) -> Scratch:
     scores, mixing, state = aligned([(2, assets, STRIDE), (2, groups, CHUNK), (assets, 4 * CHUNK)])
     scores[:, :, CHUNK:] = 0.0
     mixing.fill(1.0)
-    plain = Scratch(scores, mixing, state, np.ones(assets), np.empty(CHUNK, dtype=np.int64), np.empty(CHUNK))
+    rows, numbers = np.empty(CHUNK, dtype=np.int64), np.empty(CHUNK, dtype=np.uint64)
+    plain = Scratch(scores, mixing, state, np.ones(assets), rows, numbers, np.empty(CHUNK))
     if inputs.extras is None:
         return plain
     extras, motion, pegs = inputs.extras, inputs.motion, inputs.pegs
@@ -144,12 +146,12 @@ def _simulate(  # type: ignore[no-untyped-def]
         if motion is not None:
             start_motion(motion, work.q)
         if pegs is not None:
-            start_pegs(pegs, numbers_at(first, low, 0), work.uniforms, state)
+            start_pegs(pegs, numbers_at(first, low, 0, work.numbers), work.uniforms, state)
         for i in range(assets):
             fill_row(spot[i], prices[0, columns[i], low:high])
         for step in range(steps):
             half = step % 2
-            numbers = numbers_at(first, low, step // 2)
+            numbers = numbers_at(first, low, step // 2, work.numbers)
             if history is not None and history.columns.shape[1] > 0:
                 draw_rows(history, numbers, step, work.places, work.draws, scores[half])
             elif half == 0:
