@@ -14,6 +14,7 @@ from path_models import crash, flat, gjr, market, whole_inputs
 from collatrisk.dependence import correlation_factor
 from collatrisk.kernels.cubics import interpolate_even, interpolate_octaves
 from collatrisk.kernels.paths import simulate_block
+from collatrisk.kernels.rows import aligned
 from collatrisk.kernels.scores import correlate_plain, correlate_wide
 from collatrisk.simulation import Marginal, PathPlan
 from collatrisk.simulation.path_inputs import without_unused
@@ -107,6 +108,26 @@ def test_one_asset_needs_no_copula(precision):
     assert np.array_equal(found[0].prices, found[1].prices)
     assert np.array_equal(found[0].step_variance, found[1].step_variance)
     assert np.unique(found[1].step_variance[0]).size == 1
+
+
+def test_room_that_a_thread_keeps_makes_no_difference():
+    plans = [PathPlan(PLAIN[name], n_paths=600, horizon_days=3, seed=4) for name in ("t copula", "one asset")]
+    plans += [PathPlan(market(gjr("A"), gjr("B"), rho=0.2, nu=nu), n_paths=600, horizon_days=3) for nu in (5.0, None)]
+    once = [plan.read(0, 600) for plan in plans]
+    for plan, before in zip(reversed(plans), reversed(once), strict=True):
+        again = plan.read(0, 600)
+        assert np.array_equal(again.prices, before.prices)
+        assert np.array_equal(again.step_variance, before.step_variance)
+
+
+def test_aligned_arrays_begin_at_cache_lines_and_share_nothing():
+    shapes = [(2, 3, 5), (7,), (0, 4), (9, 1)]
+    found = aligned(shapes)
+    for k, one in enumerate(found):
+        assert one.ctypes.data % 64 == 0 or one.size == 0
+        one.fill(float(k))
+    assert [one.shape for one in found] == shapes
+    assert all(np.all(one == k) for k, one in enumerate(found))
 
 
 def test_no_part_is_left_out_where_any_is_needed():
