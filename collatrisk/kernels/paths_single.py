@@ -23,6 +23,7 @@ from collatrisk.kernels.steps import StepInputs, start_paths, step_plain
 
 PathArray = NDArray[np.float64] | NDArray[np.float32]
 STEPS = 4  # of a counter
+STRIDE = CHUNK + 64  # as `rows.STRIDE`, in whole tiles of float32
 _ONE = np.float32(1.0)
 
 
@@ -58,7 +59,7 @@ def simulate_single(inputs: SingleInputs, first: int, prices: PathArray, step_va
 def _allocate(spot, copula, laws, recursions, first, prices, step_variance):  # type: ignore[no-untyped-def]
     assets = prices.shape[1]
     words = np.empty((STEPS, CHUNK), dtype=np.uint32)
-    scores = np.empty((STEPS, assets, CHUNK), dtype=np.float32)
+    scores = np.zeros((STEPS, assets, STRIDE), dtype=np.float32)
     mixing = np.ones((STEPS, copula.mixing_scale.size, CHUNK), dtype=np.float32)
     state = np.empty((assets, 3 * CHUNK), dtype=np.float32)
     rows = np.empty(CHUNK, dtype=np.int32)
@@ -84,8 +85,9 @@ def _simulate(  # type: ignore[no-untyped-def]
                 _draw(copula, first + np.uint64(low), step // STEPS, words, scores, mixing)
             _score(copula, scores[part], mixing[part], rows)
             for i in range(assets):
-                _innovate(laws, i, scores[part, i], rows)
-                step_plain(recursions, i, _ONE, scores[part, i], state[i])
+                innovations = scores[part, i, :CHUNK]
+                _innovate(laws, i, innovations, rows)
+                step_plain(recursions, i, _ONE, innovations, state[i])
                 if wanted:
                     out = step_variance[step, i, low:high]
                     _write_variances(copula.conditional[i], state[i, :CHUNK], mixing[part, copula.group[i]], out)
@@ -96,7 +98,8 @@ def _simulate(  # type: ignore[no-untyped-def]
 def _draw(copula, first, quad, words, scores, mixing):  # type: ignore[no-untyped-def]
     """Independent normals of four steps, and those behind the mixing variables."""
     for i in range(scores.shape[1]):
-        fill_normals_single(copula.key, first, quad, i, words, scores[0, i], scores[1, i], scores[2, i], scores[3, i])
+        a, b, c, d = scores[0, i, :CHUNK], scores[1, i, :CHUNK], scores[2, i, :CHUNK], scores[3, i, :CHUNK]
+        fill_normals_single(copula.key, first, quad, i, words, a, b, c, d)
     if copula.mixed:
         last = mixing.shape[1] - 1
         rows = mixing[0, last], mixing[1, last], mixing[2, last], mixing[3, last]
@@ -105,7 +108,7 @@ def _draw(copula, first, quad, words, scores, mixing):  # type: ignore[no-untype
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def _score(copula, scores, mixing, rows):  # type: ignore[no-untyped-def]
-    """Normals of one step (d, n) to scores of the copula; mixing (groups, n), of which the last row holds normals."""
+    """Normals of one step (d, n or more) to scores of the copula; mixing (groups, n), normals in its last row."""
     if copula.correlated:
         correlate(copula.lower, scores)
     if copula.mixed:
@@ -116,7 +119,7 @@ def _score(copula, scores, mixing, rows):  # type: ignore[no-untyped-def]
             cubics = copula.mixing[copula.mixing_rows[group] : copula.mixing_rows[group + 1]]
             interpolate_even_single(cubics, copula.mixing_scale[group], mixing[group], rows)
         for i in range(scores.shape[0]):
-            multiply_row(mixing[copula.group[i]], scores[i])
+            multiply_row(mixing[copula.group[i]], scores[i, :CHUNK])
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
