@@ -17,7 +17,7 @@ import numpy as np
 from collatrisk.kernels.jit import njit
 from collatrisk.kernels.special import exp, fma
 
-CHUNK = 512
+CHUNK = 1024
 _LN2_HI = 6.93147180369123816490e-01
 _LN2_LO = 1.90821492927058770002e-10
 _SQRT_HALF = 0.7071067811865476
