@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, strategies as st
 from test_risk import AWKWARD, LEVELS, many
 
-from collatrisk.kernels.tail_search import kth_largest, plan_gather, tail_points
+from collatrisk.kernels.tail_search import kth_largest, plan_gather, split_tail, tail_points
 from collatrisk.kernels.tails import (
     CHUNK,
     compress_above_plain,
@@ -19,8 +19,14 @@ from collatrisk.kernels.tails import (
     compress_between_wide,
     sum_twice,
 )
-from collatrisk.risk import expected_shortfall, value_at_risk, var_and_es
-from collatrisk.risk.tailmath import exact_sum
+from collatrisk.risk import (
+    estimate_expected_shortfall,
+    estimate_value_at_risk,
+    expected_shortfall,
+    value_at_risk,
+    var_and_es,
+)
+from collatrisk.risk.tailmath import estimate_es, estimate_var, exact_sum
 
 KERNELS = (compress_above_wide, compress_above_plain)
 odd_values = st.floats(-3, 3) | st.sampled_from([0.0, -0.0, math.nan, math.inf, -math.inf])
@@ -134,3 +140,24 @@ def test_the_compensated_sum_is_within_its_bound():
     high, low, magnitude = sum_twice(values)
     assert high + low == math.fsum(values)
     assert magnitude == pytest.approx(np.abs(values).sum())
+
+
+@pytest.mark.parametrize("kind", AWKWARD)
+@pytest.mark.parametrize(("first", "last"), [(1, 1), (1, 40), (200, 900), (2500, 3000)])
+def test_a_split_tail_is_that_of_a_sort(kind, first, last):
+    values = many(kind, 3000)
+    middle, beyond = np.empty((2, values.size + CHUNK))
+    n_middle, n_beyond = split_tail(values, first, last, middle, beyond)
+    assert n_beyond < first <= last <= n_beyond + n_middle
+    expected = np.sort(values)[::-1][: n_beyond + n_middle]
+    found = np.concatenate([np.sort(beyond[:n_beyond])[::-1], np.sort(middle[:n_middle])[::-1]])
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("kind", AWKWARD)
+@pytest.mark.parametrize("n", [4096, 4097, 60_000])
+def test_estimates_are_those_of_a_sorted_sample(kind, n):
+    values = many(kind, n)
+    tail, levels = np.sort(values), (0.5, 0.9, 0.99, 0.9999)
+    assert estimate_value_at_risk(values, levels) == tuple(estimate_var(tail, n, level) for level in levels)
+    assert estimate_expected_shortfall(values, levels) == tuple(estimate_es(tail, n, level) for level in levels)

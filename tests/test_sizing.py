@@ -206,7 +206,9 @@ def test_haircuts_grow_with_the_period_and_fall_with_cash() -> None:
     assert by_period == sorted(by_period)
     half = haircut(source, {"ETH": 0.5, "USD": 0.5}, level=0.99, mpor_days=5)
     assert half.value == pytest.approx(by_period[1] / 2, rel=1e-12)
-    assert haircut(source, {"USD": 1.0}, level=0.99, mpor_days=5).value == 0.0
+    for measure in ("var", "es"):
+        cash = haircut(source, {"USD": 1.0}, level=0.99, mpor_days=5, measure=measure)
+        assert (cash.value, cash.standard_error, cash.ci(), cash.kind) == (0.0, 0.0, (0.0, 0.0), "exact")
     assert haircut(source, "ETH", level=0.2, mpor_days=1).value == 0.0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -96,7 +97,11 @@ def test_the_result_does_not_depend_on_executor_or_block_size() -> None:
 def test_what_the_paths_cannot_tell_is_said() -> None:
     safe = Loan(Mix.of("BTC"), 1e6, 0.2)
     free = liquidation_threshold(SOURCE, safe, TERMS, max_shortfall_probability=0.01, candidates=5)
-    assert free.value == free.ci()[1] == 1.0
+    assert free.value == 1.0
+    assert free.ci() == (1.0, math.inf)
+    assert free.format() == "at least 1 [1, inf]"
+    assert "at least" in free._repr_html_()
+    assert repr(free).startswith("Estimate(at least 1 [1, inf] at 95 %, threshold, ")
     assert "every candidate is allowed" in free.method
     assert "threshold x (1 + bonus + fee) >= 1 for BTC" in free.method
     few = liquidation_threshold(SOURCE, safe, TERMS, max_shortfall_probability=1e-5, candidates=5)

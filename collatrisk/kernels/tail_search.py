@@ -191,6 +191,27 @@ def kth_largest(values, k, spare):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def split_tail(values, first, last, middle, beyond):  # type: ignore[no-untyped-def]
+    """Take the losses at the places `first` to `last` from the end, and those beyond them, out of finite values.
+
+    Parameters
+    ----------
+    values : float64 (n,), left as it is. first, last : int in [1, n], first <= last.
+    middle, beyond : float64 (>= n + CHUNK,), overwritten.
+
+    Returns
+    -------
+    How many values, in no order, are at the front of `middle`: all that are neither above the loss at `first` nor below
+    that at `last`; and of `beyond`: all above the loss at `first`.
+    """
+    high = kth_largest(values, first, middle)
+    low = kth_largest(values, last, middle)
+    above, _, _ = _compress(values, high, beyond)
+    inside, _ = _compress_inside(values, _float(_key(low) - 1), high, middle)
+    return inside, above
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _bisect(values, k, spare):  # type: ignore[no-untyped-def]
     """`kth_largest` by halving the range of floats: each step counts what lies above, and has no branch to mispredict.
 

@@ -28,6 +28,7 @@ class Estimate:
     interval : answers `ci`; see `collatrisk.risk.intervals`.
     monte_carlo, parameter, model : standard errors due to the finite number of independent paths (or observations), to
         estimated parameters, and to the choice of model; None where not known, which does not mean zero.
+    at_least : whether the search ended at `value`, so that what was sought may be larger.
     """
 
     value: float
@@ -40,6 +41,7 @@ class Estimate:
     monte_carlo: float | None = None
     parameter: float | None = None
     model: float | None = None
+    at_least: bool = False
 
     @classmethod
     def exact(cls, value: float, method: str = "exact: no sampling error", n: int = 1) -> Estimate:
@@ -90,6 +92,7 @@ class Estimate:
             monte_carlo=scaled(self.monte_carlo),
             parameter=scaled(self.parameter),
             model=scaled(self.model),
+            at_least=self.at_least and scale > 0,
         )
 
     def format(self, level: float = 0.95) -> str:
@@ -98,7 +101,8 @@ class Estimate:
         error = self.standard_error
         if not (0 < error < math.inf):
             error = (high - low) / 4
-        return f"{_show(self.value, error)} [{_show(low, error)}, {_show(high, error)}]"
+        words = "at least " if self.at_least else ""
+        return f"{words}{_show(self.value, error)} [{_show(low, error)}, {_show(high, error)}]"
 
     def to_dict(self, level: float = 0.95) -> dict[str, Any]:
         """A JSON-ready dictionary with the bounds at one confidence; a number that is not finite becomes None."""
@@ -136,7 +140,7 @@ class Estimate:
         error = self.standard_error if 0 < self.standard_error < math.inf else (high - low) / 4
         parts = [("Monte Carlo", self.monte_carlo), ("parameters", self.parameter), ("model", self.model)]
         rows: list[tuple[str, str]] = [
-            ("value", _show(self.value, error)),
+            ("at least" if self.at_least else "value", _show(self.value, error)),
             ("95 % interval", f"[{_show(low, error)}, {_show(high, error)}]"),
             ("standard error", f"{self.standard_error:.2g}"),
             *((f"standard error, {name}", f"{part:.2g}") for name, part in parts if part is not None),

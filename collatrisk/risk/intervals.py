@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
@@ -202,6 +203,7 @@ class MappedInterval:
         return low, high
 
 
+@lru_cache(maxsize=256)
 def binomial_ranks(n: float, level: float, tail: float) -> tuple[int, int]:
     """The largest r with P(Bin(n, level) <= r - 1) <= tail and the smallest s with P(Bin >= s) <= tail.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 SMALL = 4096
 """Samples up to this size are sorted: compiled code would take longer to import than it saves."""
+_FEW = 512  # so many are sorted sooner than split
 HUGE = 1e150
 
 
@@ -68,6 +70,29 @@ def largest(values: FloatArray, keep: int, problems: Problems) -> FloatArray:
     found = _checked_candidates(values, keep, problems)
     found.sort()
     return found[max(0, found.size - keep) :]
+
+
+def tails_about(values: FloatArray, spans: Sequence[tuple[int, int]], problems: Problems) -> list[FloatArray]:
+    """The largest of the values for each span of places from the end (1 is the largest), ascending inside the span.
+
+    Each is a sorted tail as far as its span goes; what is larger stands behind it, in no order. NaN and infinite values
+    go to `problems`.
+    """
+    found = _checked_candidates(values, max(last for _, last in spans), problems)
+    if problems.found:
+        return []
+    if values.size <= SMALL or found.size <= _FEW:
+        found.sort()
+        return [found] * len(spans)
+    from collatrisk.kernels.tail_search import split_tail
+    from collatrisk.kernels.tails import CHUNK
+
+    middle, beyond = np.empty((2, found.size + CHUNK))
+    tails = []
+    for first, last in spans:
+        n_middle, n_beyond = split_tail(found, first, last, middle, beyond)
+        tails.append(np.concatenate([np.sort(middle[:n_middle]), beyond[:n_beyond]]))
+    return tails
 
 
 def _checked_candidates(values: FloatArray, keep: int, problems: Problems) -> FloatArray:

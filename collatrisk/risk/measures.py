@@ -14,8 +14,8 @@ from collatrisk.risk import tailmath
 from collatrisk.risk.bootstrap import REPLICATES, block_length, bootstrap
 from collatrisk.risk.estimate import Estimate, Kind
 from collatrisk.risk.intervals import BootstrapInterval, FixedInterval, Interval
-from collatrisk.risk.levels import check_floor, check_levels, check_overlap, check_seed, tail_size
-from collatrisk.risk.losses import as_losses, check_finite, largest
+from collatrisk.risk.levels import check_floor, check_levels, check_overlap, check_seed
+from collatrisk.risk.losses import as_losses, check_finite, tails_about
 from collatrisk.risk.moments import Moments
 from collatrisk.risk.tail_points import var_and_es_of
 
@@ -193,8 +193,11 @@ def _estimates(
     overlap = check_overlap(overlap, problems)
     seed = check_seed(seed, problems)
     check_floor(floor, problems)
-    keep = 1 if problems.found else tail_size(values.size, min(levels))
-    tail = largest(values, keep, problems) if values.size else values
+    tails: list[FloatArray] = []
+    if not problems.found and overlap == 1:
+        tails = tails_about(values, [tailmath.span(values.size, one) for one in levels], problems)
+    elif values.size:
+        check_finite(values, problems)
     problems.raise_if_any()
 
     def resampled(one: float) -> Estimate:
@@ -206,7 +209,7 @@ def _estimates(
         return found.mapped(floor=floor)
 
     if overlap == 1:
-        found = tuple(independent(tail, values.size, one) for one in levels)
+        found = tuple(independent(tail, values.size, one) for tail, one in zip(tails, levels, strict=True))
     else:
         found = tuple(resampled(one) for one in levels)
     return found[0] if np.ndim(level) == 0 else found

@@ -12,7 +12,7 @@ from collatrisk.risk.intervals import FixedInterval, NormalInterval, OrderInterv
 from collatrisk.risk.levels import quantile_rank, tail_count
 
 FloatArray = NDArray[np.float64]
-_MANY = 1000
+_MANY = 512
 _HALF_ULP = 2.0**-53
 _ONE_SD = math.erf(math.sqrt(0.5))
 FEW_IN_TAIL = 100
@@ -29,6 +29,15 @@ def needed(n: int, level: float) -> int:
 def most_needed(n: int, level: float) -> int:
     """How many of the largest losses `tail_var` and `tail_es` read; one of them may read one less."""
     return max(needed(n, level), math.ceil(tail_count(n, level)))
+
+
+def span(n: int, level: float, overlap: float = 1) -> tuple[int, int]:
+    """The places from the end of the losses that `estimate_var` reads, and `estimate_es` with them: (first, last).
+
+    That of VaR and six standard deviations of its rank on both sides: every interval up to a confidence of 1 - 1e-8.
+    """
+    reach = math.ceil(6.0 * math.sqrt(overlap * n * level * (1.0 - level))) + 3
+    return max(1, needed(n, level) - reach), min(n, needed(n, level) + reach)
 
 
 def tail_var(tail: FloatArray, n: int, level: float) -> float:
@@ -73,14 +82,15 @@ def rounded_sum(high: float, low: float, magnitude: float, n: int) -> float | No
 
 
 def estimate_var(tail: FloatArray, n: int, level: float, overlap: float = 1) -> Estimate:
-    """The order statistic with its distribution-free interval; half of the 68 % interval is its standard error."""
+    """The order statistic with its distribution-free interval; half of the 68 % interval is its standard error.
+
+    `tail` has to be sorted where `span` says.
+    """
     n_effective = n / overlap
-    rank = quantile_rank(n, level)
-    reach = math.ceil(6.0 * math.sqrt(overlap * n * level * (1.0 - level))) + 3
-    first_kept = n - tail.size + 1
-    first = max(first_kept, rank - reach)
-    kept = tail[first - first_kept : min(rank + reach, n) - first_kept + 1]
-    interval = OrderInterval(tuple(kept.tolist()), first, n, level, n_effective)
+    first, last = span(n, level, overlap)
+    last = min(last, tail.size)
+    kept = tail[tail.size - last : tail.size - first + 1]
+    interval = OrderInterval(tuple(kept.tolist()), n - last + 1, n, level, n_effective)
     low, high = interval.ci(_ONE_SD)
     error = (high - low) / 2
     method = VAR_METHOD.format(level=level) + "; distribution-free interval between order statistics (exact binomial)"
@@ -96,6 +106,7 @@ def estimate_es(tail: FloatArray, n: int, level: float, overlap: float = 1, floo
 
     se = sqrt((Var(L | L > VaR) + level (ES - VaR)^2) / (n (1 - level))), n being the effective number. A tail that
     shows no variation, or holds a single loss, cannot bound what it estimates: bounds are then `floor` and infinity.
+    `tail` has to be sorted where `span` says.
     """
     n_effective = n / overlap
     value = tail_es(tail, n, level)
@@ -128,7 +139,7 @@ def _es_error(tail: FloatArray, n: int, level: float, es: float) -> float:
     inside = tail[tail.size - whole :]
     variance = exact_sum(weights * (inside - es) ** 2) / count * whole / (whole - 1)
     # A constant tail leaves only rounding: call it zero, so that it is seen for what it is.
-    if inside[0] == inside[-1]:
+    if inside[0] == inside.max():
         variance = 0.0
     excess = es - tail_var(tail, n, level) if variance else 0.0
     return math.sqrt((variance + level * excess**2) / count)

@@ -63,7 +63,7 @@ def haircut(
     Returns
     -------
     Estimate of a share in [0, 1): bounds from order statistics (VaR) or the normal law (ES); from the block bootstrap
-    where the source's windows overlap.
+    where the source's windows overlap. That of cash alone is exact: 0.
 
     Raises
     ------
@@ -153,9 +153,11 @@ def haircuts_by_measure(
     return [
         {
             name: one.mapped(floor=0.0, cap=1.0, method=f"{name.upper()} {words}{one.method}")
+            if risky
+            else Estimate.exact(0.0, "cash does not fall")
             for name, one in row.items()
         }
-        for row in found
+        for row, risky in zip(found, falls.weights.any(axis=1), strict=True)
     ]
 
 

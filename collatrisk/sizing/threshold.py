@@ -35,11 +35,14 @@ class ThresholdInterval:
     tolerated: float
 
     def ci(self, confidence: float = 0.95) -> tuple[float, float]:
-        """The last candidate up to which even the upper bounds are allowed; the first whose lower bound is not."""
+        """The last candidate up to which even the upper bounds are allowed; the first whose lower bound is not.
+
+        Where no lower bound forbids a candidate the upper end is infinite: the paths do not bound the threshold.
+        """
         bounds = [BinomialInterval(hits, self.n).ci(confidence) for hits in self.hits]
         safe = _leading(high <= self.tolerated for _, high in bounds)
         possible = _leading(low <= self.tolerated for low, _ in bounds)
-        return self.thresholds[safe], self.thresholds[min(possible + 1, len(self.hits))]
+        return self.thresholds[safe], math.inf if possible == len(self.hits) else self.thresholds[possible + 1]
 
 
 def liquidation_threshold(
@@ -75,8 +78,9 @@ def liquidation_threshold(
     Returns
     -------
     Estimate of the threshold in (0, 1]: of `asset`, or the mean of the scaled thresholds weighted by the value held at
-    the start (the threshold itself where all assets have the same). `method` names the threshold of every asset, the
-    grid, and a threshold x (1 + bonus + fee) that is not below 1: there a liquidation lowers the health factor.
+    the start (the threshold itself where all assets have the same). ``at_least`` where every candidate is allowed.
+    `method` names the threshold of every asset, the grid, and a threshold x (1 + bonus + fee) that is not below 1:
+    there a liquidation lowers the health factor.
 
     Raises
     ------
@@ -115,7 +119,17 @@ def liquidation_threshold(
     method = sweep.method(scales, best, found[best - 1], low)
     monte_carlo = error if one.monte_carlo is not None else None
     value = sweep.value_at(scales[best])
-    return Estimate(value, error, "threshold", method, one.n, one.n_effective, interval, monte_carlo)
+    return Estimate(
+        value,
+        error,
+        "threshold",
+        method,
+        one.n,
+        one.n_effective,
+        interval,
+        monte_carlo,
+        at_least=best == len(found),
+    )
 
 
 @dataclass(frozen=True, slots=True)
