@@ -30,6 +30,7 @@ from collatrisk.sizing.inputs import (
 )
 
 _MEASURES: dict[str, Callable[..., Estimate]] = {"var": estimate_value_at_risk, "es": estimate_expected_shortfall}
+_CASH = "exact: cash does not fall"
 
 
 def haircut(
@@ -154,7 +155,7 @@ def haircuts_by_measure(
         {
             name: one.mapped(floor=0.0, cap=1.0, method=f"{name.upper()} {words}{one.method}")
             if risky
-            else Estimate.exact(0.0, "cash does not fall")
+            else Estimate.exact(0.0, _CASH)
             for name, one in row.items()
         }
         for row, risky in zip(found, falls.weights.any(axis=1), strict=True)
