@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from collatrisk.liquidation.auctions.names import TAIL_METRICS
+from collatrisk.liquidation.auctions.names import METRICS, TAIL_METRICS
 from collatrisk.liquidation.auctions.task import BlockResult
 from collatrisk.risk import Moments, TailSketch
 
@@ -34,6 +34,16 @@ class Gathered:
     events: NDArray[np.int32] | None
     records: FloatArray | None
     bridged: bool
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The names of the quantities."""
+        return METRICS
+
+    @property
+    def tail_metrics(self) -> tuple[str, ...]:
+        """The names of those with tails."""
+        return TAIL_METRICS
 
 
 class _Folding:

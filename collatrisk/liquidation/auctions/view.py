@@ -4,41 +4,24 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-from collatrisk.base.tables import html_table
 from collatrisk.base.validation import Problems
 from collatrisk.liquidation.auctions.gather import Gathered
-from collatrisk.liquidation.auctions.names import EVENTS, METRICS, RATIOS, TAIL_METRICS
+from collatrisk.liquidation.auctions.names import EVENTS, METRICS, RATIOS
 from collatrisk.liquidation.auctions.task import COLUMNS
-from collatrisk.market.clock import Clock
-from collatrisk.risk import (
-    Estimate,
-    FixedInterval,
-    Interval,
-    NormalInterval,
-    block_estimate,
-    check_levels,
-    estimate_expected_shortfall,
-    estimate_mean,
-    estimate_probability,
-    estimate_value_at_risk,
-)
+from collatrisk.liquidation.by_account import SUMMARY_LEVEL, AccountView, FloatArray
+from collatrisk.risk import Estimate, FixedInterval, Interval, NormalInterval, block_estimate
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-FloatArray = NDArray[np.float64]
 _MEANS = ("shortfall", "debt_auctioned", "debt_repaid", "borrower_cost", "keeper_rewards", "slippage_cost")
 _TAILS = ("shortfall", "debt_auctioned", "clearing_days")
 _NO_FLOOR = ("keeper_profit", "borrower_cost", "interest")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class AccountAuctions:
+class AccountAuctions(AccountView):
     """What came of the auctions of one account over all paths, or of the whole book.
 
     Attributes
@@ -47,14 +30,9 @@ class AccountAuctions:
     times : float64 (n_steps + 1,), days of the clock.
     """
 
-    name: str
-    currency: str
-    clock: Clock
-    times: FloatArray
-    n_paths: int
-    overlap: int
-    seed: int
-    row: int
+    title: ClassVar[str] = "AuctionOutcomes"
+    event_names: ClassVar[tuple[str, ...]] = EVENTS
+
     data: Gathered
 
     def probability(self, event: str, horizon_days: float | None = None) -> Estimate:
@@ -70,25 +48,14 @@ class AccountAuctions:
         ------
         InputError : for an unknown event or a horizon outside the run.
         """
-        problems = Problems("probability")
-        problems.choice("event", event, EVENTS)
-        last = len(self.times) - 1
-        steps = last if horizon_days is None else self.clock.steps(horizon_days, "horizon_days")
-        inside = f"must be at most the {self.times[-1]:g} days of the run"
-        problems.check(steps <= last, "horizon_days", horizon_days, inside, "simulate longer paths")
-        problems.raise_if_any()
-        hits = int(self.data.counts[self.row, EVENTS.index(event), : steps + 1].sum())
-        return estimate_probability(hits, self.n_paths, overlap=self.overlap)
+        return self._probability(event, horizon_days)
 
     def mean(self, metric: str) -> Estimate:
         """The mean of a quantity over all paths, those without an auction included."""
         problems = Problems("mean")
         problems.choice("metric", metric, METRICS)
         problems.raise_if_any()
-        floor = -math.inf if metric in _NO_FLOOR else 0.0
-        if self.overlap > 1:
-            return estimate_mean(self.values(metric), overlap=self.overlap, seed=self.seed, floor=floor)
-        return self.data.moments[self.row][METRICS.index(metric)].estimate(floor=floor)
+        return self._mean(metric, _floor(metric))
 
     def ratio(self, name: str) -> Estimate:
         """A ratio of two means, such as the share of auctions that failed.
@@ -152,40 +119,15 @@ class AccountAuctions:
 
     def value_at_risk(self, metric: str, level: float = 0.99) -> Estimate:
         """The order statistic ceil(n x level) of a quantity: one of `TAIL_METRICS`, any where paths were kept."""
-        return self._tail("value_at_risk", metric, level)
+        self._check_tail("value_at_risk", metric, level)
+        return self._tail("value_at_risk", metric, level, _floor(metric))
 
     def expected_shortfall(self, metric: str, level: float = 0.99) -> Estimate:
         """The Acerbi-Tasche tail mean of a quantity; as `value_at_risk` otherwise."""
-        return self._tail("expected_shortfall", metric, level)
+        self._check_tail("expected_shortfall", metric, level)
+        return self._tail("expected_shortfall", metric, level, _floor(metric))
 
-    def values(self, metric: str) -> FloatArray:
-        """The quantity on every path, float64 (n_paths,). Needs ``keep="paths"``."""
-        problems = Problems("AuctionOutcomes")
-        problems.choice("metric", metric, METRICS)
-        self._check_kept(problems)
-        assert self.data.amounts is not None
-        return np.ascontiguousarray(self.data.amounts[self.row, :, METRICS.index(metric)])
-
-    def steps(self, event: str) -> NDArray[np.int32]:
-        """The step of the first occurrence on every path, -1 if never, int32 (n_paths,). Needs ``keep="paths"``."""
-        problems = Problems("AuctionOutcomes")
-        problems.choice("event", event, EVENTS)
-        self._check_kept(problems)
-        assert self.data.events is not None
-        return np.ascontiguousarray(self.data.events[self.row, :, EVENTS.index(event)])
-
-    def to_frame(self) -> pd.DataFrame:
-        """One row a path: day of the first occurrence of each event (NaN: never) and every quantity."""
-        import pandas as pd
-
-        columns: dict[str, FloatArray] = {}
-        for event in EVENTS:
-            steps = self.steps(event)
-            columns[f"{event}_day"] = np.where(steps < 0, np.nan, self.times[np.maximum(steps, 0)])
-        columns |= {metric: self.values(metric) for metric in METRICS}
-        return pd.DataFrame(columns, index=pd.RangeIndex(self.n_paths, name="path"))
-
-    def estimates(self, level: float = 0.99) -> dict[str, Estimate]:
+    def estimates(self, level: float = SUMMARY_LEVEL) -> dict[str, Estimate]:
         """The main numbers: probabilities of events, means, ratios, and VaR and ES at `level`."""
         found = {f"P({event})": self.probability(event) for event in EVENTS}
         found |= {f"mean {metric}": self.mean(metric) for metric in _MEANS}
@@ -195,44 +137,7 @@ class AccountAuctions:
             found[f"ES {level:g} {metric}"] = self.expected_shortfall(metric, level)
         return found
 
-    def summary(self, level: float = 0.99) -> pd.DataFrame:
-        """`estimates` as a table: one row a quantity; value, 95 % bounds, standard error, method."""
-        import pandas as pd
 
-        rows = {name: (e.value, *e.ci(), e.standard_error, e.method) for name, e in self.estimates(level).items()}
-        columns = ["value", "low", "high", "standard_error", "method"]
-        return pd.DataFrame.from_dict(rows, orient="index", columns=columns).rename_axis("quantity")
-
-    def _tail(self, measure: str, metric: str, level: float) -> Estimate:
-        kept = self.data.amounts is not None
-        problems = Problems(measure)
-        if not kept and metric in METRICS and metric not in TAIL_METRICS:
-            problems.add("metric", metric, "has no streamed tail", "run with keep='paths'")
-        else:
-            problems.choice("metric", metric, METRICS if kept else TAIL_METRICS)
-        check_levels(level, problems)
-        problems.raise_if_any()
-        floor = -math.inf if metric in _NO_FLOOR else 0.0
-        if kept:
-            values = self.values(metric)
-            if measure == "value_at_risk":
-                return estimate_value_at_risk(values, level, overlap=self.overlap, seed=self.seed)
-            return estimate_expected_shortfall(values, level, overlap=self.overlap, seed=self.seed, floor=floor)
-        sketch = self.data.tails[self.row][TAIL_METRICS.index(metric)]
-        if measure == "value_at_risk":
-            return sketch.estimate_value_at_risk(level)
-        return sketch.estimate_expected_shortfall(level, floor=floor)
-
-    def _check_kept(self, problems: Problems) -> None:
-        kept = self.data.amounts is not None
-        problems.check(kept, "keep", "summary", "this run kept no paths", "run with keep='paths'")
-        problems.raise_if_any()
-
-    def __repr__(self) -> str:
-        events = ", ".join(f"{event} {self.probability(event)}" for event in EVENTS)
-        return f"AccountAuctions({self.name!r}, {self.n_paths} paths, {self.times[-1]:g} days: {events})"
-
-    def _repr_html_(self) -> str:
-        rows = [(name, estimate.format()) for name, estimate in self.estimates().items()]
-        caption = f"{self.name}: {self.n_paths:,} paths, {self.times[-1]:g} days, amounts in {self.currency}"
-        return html_table(("quantity", "estimate [95 % interval]"), rows, caption)
+def _floor(metric: str) -> float:
+    """What the quantity cannot fall below."""
+    return -math.inf if metric in _NO_FLOOR else 0.0
