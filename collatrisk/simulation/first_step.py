@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from collatrisk.base.findings import Finding
 from collatrisk.dependence.first_step import FirstStep
 from collatrisk.volatility.coordinates import as_vector
-from collatrisk.volatility.distributions import cdf
 from collatrisk.volatility.curvature import mean_curvature
+from collatrisk.volatility.distributions import cdf
 from collatrisk.volatility.estimate import tangent_directions
 from collatrisk.volatility.fit import VolatilityFit
 from collatrisk.volatility.likelihood import Likelihood

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from collatrisk.base.validation import Problems
 from collatrisk.collateral import Mix
-from collatrisk.execution import iter_blocks
 from collatrisk.execution.blocks import Progress
-from collatrisk.risk import (
-    Estimate,
-    TailSketch,
-    estimate_expected_shortfall,
-    estimate_value_at_risk,
-    tail_size,
-)
+from collatrisk.risk import Estimate, TailSketch
 from collatrisk.simulation.scratch import read_scratch
 from collatrisk.simulation.source import FloatArray, PathSource, check_source
 from collatrisk.sizing.inputs import (
@@ -28,8 +22,8 @@ from collatrisk.sizing.inputs import (
     check_mixes,
     shared_steps,
 )
+from collatrisk.sizing.tails import MEASURES, estimate_rows
 
-_MEASURES: dict[str, Callable[..., Estimate]] = {"var": estimate_value_at_risk, "es": estimate_expected_shortfall}
 _CASH = "exact: cash does not fall"
 
 
@@ -130,26 +124,21 @@ def haircuts_by_measure(
     checked = check_fraction(problems, "level", level, "give 0.99 for 99 %")
     step = check_days(problems, source, mpor_days, "mpor_days")
     for measure in measures:
-        problems.choice("measure", measure, tuple(_MEASURES))
+        problems.choice("measure", measure, MEASURES)
     problems.raise_if_any()
 
     falls = Falls.of(source, mixes, step, currency)
-    overlap = shared_steps(source, step)
-    if overlap > 1:
-        blocks = list(iter_blocks(falls.read, source.n_paths, size=block_size, executor=executor, on_done=progress))
-        rows = np.concatenate(blocks, axis=1)
-        found = [
-            {name: _MEASURES[name](row, checked, overlap=overlap, seed=source.seed) for name in measures}
-            for row in rows
-        ]
-    else:
-        keep = tail_size(source.n_paths, checked)
-        sketches = [TailSketch(keep) for _ in mixes]
-        for block in iter_blocks(
-            FallTails(falls, keep), source.n_paths, size=block_size, executor=executor, on_done=progress
-        ):
-            sketches = [sketch.merge(other) for sketch, other in zip(sketches, block, strict=True)]
-        found = [{name: _of_sketch(sketch, name, checked) for name in measures} for sketch in sketches]
+    found = estimate_rows(
+        source,
+        falls.read,
+        partial(FallTails, falls),
+        checked,
+        measures,
+        shared_steps(source, step),
+        executor=executor,
+        block_size=block_size,
+        progress=progress,
+    )
     words = f"of the relative fall over {source.clock.days(step):g} days, not below 0: "
     return [
         {
@@ -160,10 +149,6 @@ def haircuts_by_measure(
         }
         for row, risky in zip(found, falls.weights.any(axis=1), strict=True)
     ]
-
-
-def _of_sketch(sketch: TailSketch, measure: str, level: float) -> Estimate:
-    return sketch.estimate_value_at_risk(level) if measure == "var" else sketch.estimate_expected_shortfall(level)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +14,7 @@ from collatrisk.base.validation import Problems
 from collatrisk.collateral import Terms
 from collatrisk.execution import iter_blocks
 from collatrisk.execution.blocks import Progress
-from collatrisk.risk import Estimate, TailSketch, clopper_pearson, estimate_value_at_risk, tail_size
+from collatrisk.risk import Estimate, clopper_pearson
 from collatrisk.simulation.source import PathSource, check_source
 from collatrisk.sizing.inputs import (
     MixLike,
@@ -27,6 +28,7 @@ from collatrisk.sizing.inputs import (
     shared_steps,
 )
 from collatrisk.sizing.minima import CallCounts, LowestPaths, LowestTails, Minima
+from collatrisk.sizing.tails import estimate_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -195,21 +197,20 @@ def max_ltvs(
     problems.raise_if_any()
 
     minima = Minima.of(source, found, terms, [step], currency)
-    overlap = shared_steps(source, step)
-    level = 1.0 - tolerated
-    if overlap > 1:
-        blocks = iter_blocks(LowestPaths(minima), source.n_paths, size=block_size, executor=executor, on_done=progress)
-        losses = np.concatenate(list(blocks), axis=1)
-        lowest = [estimate_value_at_risk(row, level, overlap=overlap, seed=source.seed) for row in losses]
-    else:
-        worker = LowestTails(minima, tail_size(source.n_paths, level))
-        sketches = [TailSketch(worker.keep) for _ in found]
-        for block in iter_blocks(worker, source.n_paths, size=block_size, executor=executor, on_done=progress):
-            sketches = [sketch.merge(other) for sketch, other in zip(sketches, block, strict=True)]
-        lowest = [sketch.estimate_value_at_risk(level) for sketch in sketches]
+    rows = estimate_rows(
+        source,
+        LowestPaths(minima),
+        partial(LowestTails, minima),
+        1.0 - tolerated,
+        ("var",),
+        shared_steps(source, step),
+        executor=executor,
+        block_size=block_size,
+        progress=progress,
+    )
     words = (
         f"lower {tolerated:g} quantile of the lowest collateral ratio within {source.clock.days(step):g} days"
         f" / margin call level {terms.margin_call:g}; "
     )
     scale = -1.0 / terms.margin_call
-    return [estimate.mapped(scale, floor=0.0, cap=1.0, method=words + estimate.method) for estimate in lowest]
+    return [row["var"].mapped(scale, floor=0.0, cap=1.0, method=words + row["var"].method) for row in rows]

@@ -11,7 +11,7 @@ import numpy as np
 
 from collatrisk.volatility.distributions import Array
 from collatrisk.volatility.law import Law
-from collatrisk.volatility.recursions.base import Constraint, Walk, filtered, lagged, weighted_head
+from collatrisk.volatility.recursions.base import Constraint, PowerFamily, Walk, filtered, lagged, weighted_head
 from collatrisk.volatility.recursions.garch import GarchCoefficients
 from collatrisk.volatility.recursions.shares import between, from_shares, log_ratios, logit
 from collatrisk.volatility.specs_asymmetric import Aparch
@@ -21,7 +21,7 @@ _GAMMA = 0.9997  # arch's
 
 
 @dataclass(frozen=True, slots=True)
-class AparchFamily:
+class AparchFamily(PowerFamily):
     """omega, alpha[i], gamma[i], beta[j] and, unless it is given, delta."""
 
     spec: Aparch
@@ -33,16 +33,6 @@ class AparchFamily:
         letters = (("alpha", spec.p), ("gamma", spec.o), ("beta", spec.q))
         own = [f"{letter}[{lag}]" for letter, order in letters for lag in range(1, order + 1)]
         return ("omega", *own, *(("delta",) if spec.delta is None else ()))
-
-    @property
-    def omega_is_positive(self) -> bool:
-        """It is a power of the volatility."""
-        return True
-
-    @property
-    def unbounded(self) -> frozenset[str]:
-        """None."""
-        return frozenset()
 
     @property
     def curved(self) -> bool:

@@ -165,6 +165,15 @@ class Family(Protocol):
         ...
 
 
+class PowerFamily:
+    """What families share whose recursion runs in a power of the volatility, and whose parameters all have bounds."""
+
+    __slots__ = ()
+
+    omega_is_positive: bool = True
+    unbounded: frozenset[str] = frozenset()
+
+
 def lagged(values: Array, lag: int, before: float) -> Array:
     """Values (n,) shifted by `lag` steps, `before` in the place of what came before the sample."""
     shifted = np.empty_like(values)

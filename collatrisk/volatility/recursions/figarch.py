@@ -14,6 +14,7 @@ from collatrisk.volatility.law import Law
 from collatrisk.volatility.recursions.base import (
     ROUNDING,
     Constraint,
+    PowerFamily,
     Walk,
     simulated_forecast,
     weighted_head,
@@ -138,7 +139,7 @@ class ArchWeights:
 
 
 @dataclass(frozen=True, slots=True)
-class FigarchFamily:
+class FigarchFamily(PowerFamily):
     """omega, phi (p = 1), d, beta (q = 1)."""
 
     spec: Figarch
@@ -147,16 +148,6 @@ class FigarchFamily:
     def names(self) -> tuple[str, ...]:
         """The parameters."""
         return ("omega", *(("phi",) if self.spec.p else ()), "d", *(("beta",) if self.spec.q else ()))
-
-    @property
-    def omega_is_positive(self) -> bool:
-        """It is a power of the volatility."""
-        return True
-
-    @property
-    def unbounded(self) -> frozenset[str]:
-        """None."""
-        return frozenset()
 
     @property
     def curved(self) -> bool:

@@ -11,14 +11,14 @@ import numpy as np
 
 from collatrisk.volatility.distributions import Array
 from collatrisk.volatility.law import Law
-from collatrisk.volatility.recursions.base import Constraint, Walk, filtered, lagged, weighted_head
+from collatrisk.volatility.recursions.base import Constraint, PowerFamily, Walk, filtered, lagged, weighted_head
 from collatrisk.volatility.recursions.garch import GarchCoefficients
 from collatrisk.volatility.recursions.shares import from_shares, log_ratios
 from collatrisk.volatility.specs import ConstantVolatility, Ewma, Garch
 
 
 @dataclass(frozen=True, slots=True)
-class GarchFamily:
+class GarchFamily(PowerFamily):
     """Garch: omega, alpha[i], gamma[i], beta[j]. ConstantVolatility: omega. Ewma: nothing is estimated."""
 
     spec: Garch | Ewma | ConstantVolatility
@@ -41,16 +41,6 @@ class GarchFamily:
             return ()
         letters = zip(("alpha", "gamma", "beta"), self.orders, strict=True)
         return ("omega", *(f"{letter}[{lag}]" for letter, order in letters for lag in range(1, order + 1)))
-
-    @property
-    def omega_is_positive(self) -> bool:
-        """It is a power of the volatility."""
-        return True
-
-    @property
-    def unbounded(self) -> frozenset[str]:
-        """None."""
-        return frozenset()
 
     @property
     def curved(self) -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 
 from collatrisk.volatility.distributions import Array
 from collatrisk.volatility.law import Law
-from collatrisk.volatility.recursions.base import Constraint, Walk, filtered
+from collatrisk.volatility.recursions.base import Constraint, PowerFamily, Walk, filtered
 from collatrisk.volatility.specs_memory import RiskMetrics2006
 
 
@@ -114,7 +114,7 @@ class EwmaMixture:
 
 
 @dataclass(frozen=True, slots=True)
-class RiskMetricsFamily:
+class RiskMetricsFamily(PowerFamily):
     """Nothing is estimated."""
 
     spec: RiskMetrics2006
@@ -123,16 +123,6 @@ class RiskMetricsFamily:
     def names(self) -> tuple[str, ...]:
         """None."""
         return ()
-
-    @property
-    def omega_is_positive(self) -> bool:
-        """It is a power of the volatility."""
-        return True
-
-    @property
-    def unbounded(self) -> frozenset[str]:
-        """None."""
-        return frozenset()
 
     @property
     def curved(self) -> bool:
