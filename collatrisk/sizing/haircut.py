@@ -143,11 +143,11 @@ def haircuts_by_measure(
     return [
         {
             name: one.mapped(floor=0.0, cap=1.0, method=f"{name.upper()} {words}{one.method}")
-            if risky
+            if weights.any()
             else Estimate.exact(0.0, _CASH)
             for name, one in row.items()
         }
-        for row, risky in zip(found, falls.weights.any(axis=1), strict=True)
+        for row, weights in zip(found, falls.weights, strict=True)
     ]
 
 
