@@ -8,13 +8,14 @@ from __future__ import annotations
 import numpy as np
 
 from collatrisk.kernels.jit import njit
+from collatrisk.kernels.perpetual_assess import ASKED, COUNTED, EQUITY, N_ASSESSED, TOTAL, assess, assess_all
 from collatrisk.kernels.perpetual_closing import (
     FUND_LEFT,
     OUTSIDE,
     OWED,
     TRADERS,
 )
-from collatrisk.kernels.perpetual_liquidation import assess, liquidate
+from collatrisk.kernels.perpetual_liquidation import liquidate
 from collatrisk.kernels.perpetual_rules import (
     FUND,
     FUNDING,
@@ -71,20 +72,18 @@ def perpetual_block(  # type: ignore[no-untyped-def]
     """
     n_accounts, n_markets = sizes.shape
     keep = equities.shape[0] > 0
-    quote = np.empty(n_accounts)
-    size = np.empty((n_accounts, n_markets))
-    worth = np.empty(n_accounts)
-    scale = np.empty(n_accounts)
-    now = np.empty(n_markets)
-    skew = np.empty(n_markets)
+    # Accounts side by side: most of the work is to assess all of them at every step.
+    entry, held = entries.T.copy().T, collateral.T.copy().T
+    size = np.empty((n_markets, n_accounts)).T
+    quote, worth, scale = np.empty(n_accounts), np.empty(n_accounts), np.empty(n_accounts)
+    assessed = np.empty((N_ASSESSED, n_accounts))
+    due = np.empty(n_accounts, dtype=np.bool_)
+    now, skew, required, base = np.empty(n_markets), np.empty(n_markets), np.empty(n_markets), np.empty(n_markets)
     outside = np.empty(1)
     closed = np.empty((n_markets, 2))
-    required = np.empty(n_markets)
-    base = np.empty(n_markets)
     blocked = np.empty(n_markets, dtype=np.bool_)
     used = np.empty(n_accounts, dtype=np.bool_)
     queue = np.empty(n_accounts, dtype=np.int64)
-    risk = np.empty((n_accounts, 2))
     count = 0
     for p in range(prices.shape[2]):
         out = amounts[p]
@@ -92,86 +91,101 @@ def perpetual_block(  # type: ignore[no-untyped-def]
         fund = rules[FUND]
         outside[0] = 0.0
         for m in range(n_markets):
+            now[m] = prices[0, columns[m], p]
             skew[m] = markets[m, OUTSIDE_SKEW] + sizes[:, m].sum()
-        start = 0.0
-        for a in range(n_accounts):
-            quote[a] = cash[a]
-            scale[a] = abs(cash[a])
-            start += cash[a]
-            for m in range(n_markets):
-                size[a, m] = sizes[a, m]
-                quote[a] -= sizes[a, m] * entries[a, m]
-                scale[a] += abs(sizes[a, m]) * prices[0, columns[m], p]
-                start += sizes[a, m] * (prices[0, columns[m], p] - entries[a, m])
+        start = _open_accounts(cash, sizes, entry, now, quote, size, scale)
         for t in range(n_steps + 1):
             for m in range(n_markets):
                 now[m] = prices[t, columns[m], p]
                 closed[m, 0] = 0.0
                 closed[m, 1] = 0.0
                 if t > 0 and markets[m, FUNDING] != 0.0:
-                    for a in range(n_accounts):
-                        quote[a] -= size[a, m] * now[m] * markets[m, FUNDING]
-                        outside[0] += size[a, m] * now[m] * markets[m, FUNDING]
-            n_due = 0
-            for a in range(n_accounts):
-                worth[a] = 0.0
-                for k in range(collateral_columns.size):
-                    worth[a] += collateral[a, k] * prices[t, collateral_columns[k], p]
-                equity, counted, total, asked, _ = assess(
-                    a, quote, size, entries, worth, now, skew, markets, tiers, rules, required
-                )
-                if keep:
+                    _pay_funding(size, m, now[m], markets[m, FUNDING], quote, outside)
+            worth[:] = 0.0
+            for k in range(collateral_columns.size):
+                price = prices[t, collateral_columns[k], p]
+                for a in range(n_accounts):
+                    worth[a] += held[a, k] * price
+            any_due = assess_all(quote, size, entry, worth, now, skew, markets, tiers, rules, assessed, due)
+            if keep:
+                for a in range(n_accounts):
+                    assess(a, quote, size, entry, worth, now, skew, markets, tiers, rules, required)
                     write_states(
-                        t, p, a, size, now, equity, counted, total, asked, required, rules, equities, requirements,
-                        bankrupts, limits, flags,
+                        t, p, a, size, now, assessed[EQUITY, a], assessed[COUNTED, a], assessed[TOTAL, a],
+                        assessed[ASKED, a], required, rules, equities, requirements, bankrupts, limits, flags,
                     )  # fmt: skip
-                if is_liquidatable(counted, asked, rules):
-                    risk[a, 0] = equity
-                    risk[a, 1] = asked
-                    place = n_due
-                    while place > 0 and is_riskier(equity, asked, risk[queue[place - 1], 0], risk[queue[place - 1], 1]):
-                        queue[place] = queue[place - 1]
-                        place -= 1
-                    queue[place] = a
-                    n_due += 1
+            n_due = _queue_by_risk(due, assessed, queue) if any_due else 0
             for i in range(n_due):
                 fund, count = liquidate(
-                    p,
-                    t,
-                    queue[i],
-                    quote,
-                    size,
-                    entries,
-                    worth,
-                    now,
-                    skew,
-                    outside,
-                    closed,
-                    markets,
-                    tiers,
-                    rules,
-                    fund,
-                    out,
-                    required,
-                    blocked,
-                    base,
-                    used,
-                    log,
-                    count,
-                )
-        end = 0.0
-        net = outside[0]
-        for a in range(n_accounts):
-            equity = quote[a]
-            for m in range(n_markets):
-                equity += size[a, m] * now[m]
-                net += sizes[a, m] * prices[0, columns[m], p] - size[a, m] * now[m]
-            end += equity
-            # A position closed at its bankruptcy price leaves the rounding of what it was worth.
-            owed = -(equity + worth[a])
-            if owed > _ROUNDING * scale[a]:
-                out[OWED] += owed
+                    p, t, queue[i], quote, size, entry, worth, now, skew, outside, closed, markets, tiers, rules,
+                    fund, out, required, blocked, base, used, log, count,
+                )  # fmt: skip
         out[FUND_LEFT] = fund
-        out[TRADERS] = end - start
-        out[OUTSIDE] = net
+        _close_accounts(prices[0, :, p], columns, now, sizes, size, quote, worth, scale, start, outside[0], out)
     return count
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _open_accounts(cash, sizes, entry, spot, quote, size, scale):  # type: ignore[no-untyped-def]
+    """Accounts as they are at step 0; returns what they are worth together, without their collateral."""
+    start = 0.0
+    for a in range(cash.size):
+        quote[a] = cash[a]
+        scale[a] = abs(cash[a])
+        start += cash[a]
+        for m in range(spot.size):
+            size[a, m] = sizes[a, m]
+            quote[a] -= sizes[a, m] * entry[a, m]
+            scale[a] += abs(sizes[a, m]) * spot[m]
+            start += sizes[a, m] * (spot[m] - entry[a, m])
+    return start
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _pay_funding(size, m, price, rate, quote, outside):  # type: ignore[no-untyped-def]
+    for a in range(quote.size):
+        quote[a] -= size[a, m] * price * rate
+    paid = outside[0]
+    for a in range(quote.size):
+        paid += size[a, m] * price * rate
+    outside[0] = paid
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _queue_by_risk(due, assessed, queue):  # type: ignore[no-untyped-def]
+    """The accounts that are due, the riskiest first; returns how many."""
+    n_due = 0
+    for a in range(due.size):
+        if due[a]:
+            equity, asked = assessed[EQUITY, a], assessed[ASKED, a]
+            place = n_due
+            while place > 0:
+                other = queue[place - 1]
+                if not is_riskier(equity, asked, assessed[EQUITY, other], assessed[ASKED, other]):
+                    break
+                queue[place] = other
+                place -= 1
+            queue[place] = a
+            n_due += 1
+    return n_due
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _close_accounts(  # type: ignore[no-untyped-def]
+    spot, columns, now, sizes, size, quote, worth, scale, start, outside, out
+):
+    """What the path came to: what is owed, and what traders and the outside gained."""
+    end = 0.0
+    net = outside
+    for a in range(quote.size):
+        equity = quote[a]
+        for m in range(now.size):
+            equity += size[a, m] * now[m]
+            net += sizes[a, m] * spot[columns[m]] - size[a, m] * now[m]
+        end += equity
+        # A position closed at its bankruptcy price leaves the rounding of what it was worth.
+        owed = -(equity + worth[a])
+        if owed > _ROUNDING * scale[a]:
+            out[OWED] += owed
+    out[TRADERS] = end - start
+    out[OUTSIDE] = net

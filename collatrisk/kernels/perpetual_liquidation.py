@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from collatrisk.kernels.jit import njit
+from collatrisk.kernels.perpetual_assess import assess
 from collatrisk.kernels.perpetual_closing import (
     ACCOUNTS,
     BY_MARKET,
@@ -19,39 +20,17 @@ from collatrisk.kernels.perpetual_closing import (
 )
 from collatrisk.kernels.perpetual_rules import (
     CLOSE,
-    LEAST,
     RANKING,
-    REWARD,
     SPREAD,
     WINDOW,
     bankruptcy_price,
-    closing_charge,
     fill_price,
     is_liquidatable,
     keeper_reward,
     limit_price,
-    requirement,
 )
 
 _MOST_ROUNDS = 64
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def assess(a, quote, size, entry, worth, prices, skew, markets, tiers, rules, required):  # type: ignore[no-untyped-def]
-    """Equity, what the test counts of it, the requirement and the reward of account `a`; `required` by market."""
-    equity = quote[a] + worth[a]
-    charge = 0.0
-    total = 0.0
-    reward = 0.0
-    for m in range(prices.size):
-        required[m] = requirement(size[a, m], prices[m], entry[a, m], markets, tiers, m)
-        if size[a, m] != 0.0:
-            equity += size[a, m] * prices[m]
-            charge += closing_charge(size[a, m], prices[m], entry[a, m], skew[m], markets, m)
-            total += required[m]
-            reward += markets[m, REWARD] * abs(size[a, m]) * prices[m]
-    asked = max(total, rules[LEAST]) if total > 0.0 else 0.0
-    return equity, equity + charge, total, asked + reward if asked > 0.0 else 0.0, reward
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
