@@ -27,7 +27,7 @@ def usual_size(n_paths: int) -> int:
 
     Python's share in a block is a fraction of a millisecond, and workers take turns at it.
     """
-    return min(max(n_paths // (32 * MICRO_BLOCK), 4), 16) * MICRO_BLOCK
+    return min(max(n_paths // (16 * MICRO_BLOCK), 4), 16) * MICRO_BLOCK
 
 
 def block_ranges(n_paths: int, size: int | None = None) -> list[tuple[int, int]]:
@@ -142,14 +142,15 @@ def _submitted(
             while submitted < len(ranges) and submitted < index + window:
                 future = executor.submit(function, *ranges[submitted])
                 futures[submitted] = future
-                uncounted.add(future)
-                lengths[future] = ranges[submitted][1] - ranges[submitted][0]
+                if on_done is not None:  # who asks for progress pays for every wait
+                    uncounted.add(future)
+                    lengths[future] = ranges[submitted][1] - ranges[submitted][0]
                 submitted += 1
-            while futures[index] in uncounted:
+            while on_done is not None and futures[index] in uncounted:
                 finished, uncounted = wait(uncounted, return_when=FIRST_COMPLETED)
                 for future in finished:
                     done_paths += lengths.pop(future)
-                    if on_done is not None and future.exception() is None:
+                    if future.exception() is None:
                         on_done(done_paths, n_paths)
             try:
                 result = futures.pop(index).result()
