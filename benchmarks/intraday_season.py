@@ -1,8 +1,9 @@
-"""What the season of the week is worth on intraday prices, out of sample.
+"""What the season of the week is worth on intraday prices, out of sample; and the size of the test for one.
 
 ``python benchmarks/intraday_season.py hours.csv.gz BTC ETH`` prints a Markdown table; give ``--steps 1440 --price mid``
 and no asset for a file of minutes with one price column. The season and the volatility are fitted on the first two
-thirds and run over the last third with fixed parameters.
+thirds and run over the last third with fixed parameters. ``--size 500`` prints how often the test that all bins are
+alike refuses on that many simulated hourly histories without a season, and with a weak one.
 """
 
 from __future__ import annotations
@@ -25,11 +26,15 @@ LEVEL = 0.99
 def main(arguments: list[str]) -> None:
     """Fit, run on, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("prices", type=Path)
+    parser.add_argument("prices", type=Path, nargs="?")
     parser.add_argument("assets", nargs="*")
     parser.add_argument("--steps", type=int, default=24)
     parser.add_argument("--price", default="mid")
+    parser.add_argument("--size", type=int, default=0)
     given = parser.parse_args(arguments)
+    if given.size:
+        sys.stdout.write(refusals(given.size))
+        return
     frame = pd.read_csv(given.prices, index_col=0, parse_dates=True)
     columns = given.assets or [given.price]
     head = ("series", "what", "without", "with the season", "p-value of the difference")
@@ -37,6 +42,37 @@ def main(arguments: list[str]) -> None:
     for column in columns:
         returns = cr.log_returns(frame[[column]].dropna())[column]
         sys.stdout.write(compared(column, returns, given.steps))
+
+
+def refusals(count: int) -> str:
+    """The table of the test's size and power on GARCH(1,1)-t hours."""
+    head = "| persistence; nu | weeks | refused at 1 % | 5 % | 10 % | with a daily swing of 20 %: 5 % |"
+    lines = [head, "|---|---|---|---|---|---|"]
+    rng = np.random.default_rng(7)
+    for alpha, beta, nu in ((0.05, 0.92, 5.0), (0.05, 0.94, 4.0), (0.03, 0.965, 4.0)):
+        for weeks in (4, 12, 52):
+            paths = simulated_hours(weeks, count, alpha, beta, nu, rng)
+            index = pd.date_range("2022-03-02 06:00", periods=168 * weeks, freq="h", tz="UTC")
+            swing = 1.0 + 0.20 * np.sin(2.0 * np.pi * np.asarray(index.hour) / 24.0)
+            plain, swung = (
+                np.array([fit_p(pd.Series(column, index), 24) for column in (factor * paths.T)])
+                for factor in (np.ones_like(swing), swing)
+            )
+            shares = " | ".join(f"{np.mean(plain < level):.3f}" for level in (0.01, 0.05, 0.10))
+            lines.append(f"| {alpha + beta:.3f}; {nu:g} | {weeks} | {shares} | {np.mean(swung < 0.05):.3f} |")
+    return "\n".join(lines) + "\n"
+
+
+def simulated_hours(
+    weeks: int, count: int, alpha: float, beta: float, nu: float, rng: np.random.Generator
+) -> np.ndarray:
+    """Returns (hours, count) of a GARCH(1,1)-t of unit variance."""
+    shocks = rng.standard_t(nu, (168 * weeks + 500, count)) * np.sqrt((nu - 2.0) / nu)
+    variance, found = np.ones(count), np.empty_like(shocks)
+    for t, shock in enumerate(shocks):
+        found[t] = np.sqrt(variance) * shock
+        variance = 1.0 - alpha - beta + alpha * found[t] ** 2 + beta * variance
+    return found[500:]
 
 
 def compared(name: str, returns: pd.Series, steps: int) -> str:

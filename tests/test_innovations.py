@@ -20,8 +20,10 @@ from collatrisk.market.clock import Clock
 from collatrisk.simulation import MarketModel, PathPlan, draw_models, fit_market, stress_model
 from collatrisk.simulation.path_inputs import path_inputs
 from collatrisk.simulation.tables import EMPIRICAL_TOLERANCE, normal_score_table, t_score_table
-from collatrisk.volatility import GpdTails, HistoricalLaw, Season, TailLaw, fit_tails, law_from_dict
+from collatrisk.volatility import Egarch, GpdTails, HistoricalLaw, Season, TailLaw, fit_tails, law_from_dict
+from collatrisk.volatility.law import Law
 from collatrisk.volatility.specs import Garch
+from collatrisk.volatility.tail_law import ParetoTail
 
 PRICES = garch_prices(1200, 4)
 SEASON = Season(tuple(np.sqrt(np.linspace(0.4, 1.6, 7)).tolist()), 3 * 1440.0)
@@ -315,3 +317,34 @@ def test_a_study_fits_with_tails_rows_and_seasons():
     assert "innovations" not in fit_dict(plain)
     assert fit_dict(tails)["innovations"] == GpdTails().to_dict()
     assert fit_dict(rows)["season"] is not None
+
+
+def test_an_egarch_with_pareto_tails_says_that_it_has_no_variance_beyond_a_step():
+    model = fit_market(PRICES, volatility=Egarch(dist="normal"), innovations=GpdTails(0.1))
+    for marginal in model.marginals:
+        law, (rise, lean) = marginal.innovations, (marginal.params["alpha[1]"], marginal.params["gamma[1]"])
+        endless = (rise + lean > 0 and law.upper.xi > 0) or (rise - lean > 0 and law.lower.xi > 0)
+        assert math.isinf(marginal.variance_forecast(2)[1]) == endless
+        said = [one for one in marginal.findings if one.code == "infinite-variance"]
+        assert len(said) == endless
+    assert any(one.code == "infinite-variance" for one in model.findings)
+    block = PathPlan(model, n_paths=500, horizon_days=20, seed=1, drift="zero_log").read(0, 500)
+    assert np.isfinite(block.prices).all()
+    plain = fit_market(PRICES, innovations=GpdTails(0.1))
+    assert "infinite-variance" not in {one.code for one in plain.findings}
+
+
+def test_exponential_moments_of_pareto_tails():
+    knots = tuple(np.linspace(-1.2, 1.3, 9).tolist())
+    ended = TailLaw(ParetoTail(0.1, -0.2, 0.5), ParetoTail(0.1, -0.1, 0.6), knots)
+    u = (np.arange(2_000_000) + 0.5) / 2_000_000
+    z = ended.ppf(u)
+    found = Law("normal", innovations=ended).exponential_moment(0.2, -0.05)
+    assert found == pytest.approx(float(np.mean(np.exp(0.2 * np.abs(z) - 0.05 * z))), rel=1e-5)
+    heavy_below = replace(ended, lower=ParetoTail(0.1, 0.1, 0.5))
+    law = Law("normal", innovations=heavy_below)
+    assert math.isinf(law.exponential_moment(0.2, 0.0))
+    assert math.isfinite(law.exponential_moment(0.05, 0.1))  # only the upper side grows
+    even = Law("normal", innovations=replace(ended, upper=ParetoTail(0.1, 0.0, 0.6)))
+    assert math.isfinite(even.exponential_moment(1.5, 0.0))
+    assert math.isinf(even.exponential_moment(1.7, 0.0))

@@ -83,6 +83,23 @@ def test_no_season_is_shrunk_away():
     assert fit.before > 1e-3
 
 
+def test_four_weeks_without_a_season_are_not_refused_too_often():
+    # The test used to refuse three of four such histories at 5 %: neighbouring hours move together.
+    rng, count = np.random.default_rng(4), 200
+    shocks = rng.standard_t(5, (168 * 4 + 300, count)) * math.sqrt(0.6)
+    h, x = np.ones(count), np.empty_like(shocks)
+    for t, shock in enumerate(shocks):
+        x[t] = np.sqrt(h) * shock
+        h = 0.03 + 0.05 * x[t] ** 2 + 0.92 * h
+    index = pd.date_range("2022-03-02 06:00", periods=168 * 4, freq="h", tz="UTC")
+    found = np.array([fit_season(pd.Series(column, index), steps_per_day=24).before for column in x[300:].T])
+    for level in (0.05, 0.2, 0.5):
+        assert np.mean(found < level) == pytest.approx(level, abs=4 * math.sqrt(level * (1 - level) / count))
+    swing = 1.0 + 0.6 * np.sin(2 * np.pi * np.asarray(index.hour) / 24)
+    seen = [fit_season(pd.Series(swing * column, index), steps_per_day=24).before for column in x[300:, :40].T]
+    assert np.mean(np.array(seen) < 0.01) > 0.9
+
+
 def test_steps_follow_the_clock():
     season = Season(tuple(truth().tolist()), 3 * 1440 + 5 * 60.0)
     assert season.steps(24)[:3] == pytest.approx(truth()[3 * 24 + 5 : 3 * 24 + 8])

@@ -20,6 +20,7 @@ from collatrisk.volatility.tail_law import InnovationLaw, TailLaw
 from collatrisk.volatility.uncertainty import (
     bootstrap_finding,
     covariance_draws,
+    joint_draws,
     law_shocks,
     shifted_variances,
     stationary,
@@ -117,6 +118,7 @@ def draw_marginals(model: MarketModel, n: int, rng: np.random.Generator) -> tupl
     """Draws of every asset's parameters; see `collatrisk.simulation.draw_models`."""
     normals = _NormalsByName(model, n, rng)
     streams = rng.spawn(len(model.marginals))
+    joint = _joint_normals(model, n, rng)
     found: list[MarginalDraws | PegDraws] = []
     for place, (marginal, stream) in enumerate(zip(model.marginals, streams, strict=True)):
         if isinstance(marginal, PegMarginal):
@@ -124,7 +126,10 @@ def draw_marginals(model: MarketModel, n: int, rng: np.random.Generator) -> tupl
             continue
         column = None if model.dependence.rows is None else model.dependence.rows[:, place]
         own = stream.spawn(1)[0]
-        drawn = _draw_one(marginal, normals.of(place, Coordinates(marginal.spec).names), column, stream)
+        own_normals = normals.of(place, Coordinates(marginal.spec).names)
+        known = marginal.uncertainty
+        common = None if known is None else joint.get(known.shared)
+        drawn = _draw_one(marginal, own_normals, common, column, stream)
         law = marginal.innovations
         laws = tuple(law.draw(own) for _ in range(n)) if isinstance(law, TailLaw) and marginal.n_obs else ()
         found.append(replace(drawn, laws=laws))
@@ -164,8 +169,22 @@ class _NormalsByName:
         return np.column_stack(columns) if columns else np.empty((self._n, 0))
 
 
+def _joint_normals(model: MarketModel, n: int, rng: np.random.Generator) -> dict[str, FloatArray]:
+    """By the name of each joint law of errors: the standard normals (n, m) that its assets share."""
+    found: dict[str, FloatArray] = {}
+    for marginal in model.marginals:
+        known = None if isinstance(marginal, PegMarginal) else marginal.uncertainty
+        if known is not None and known.loadings is not None and known.shared not in found:
+            found[known.shared] = rng.spawn(1)[0].standard_normal((n, known.loadings.shape[1]))
+    return found
+
+
 def _draw_one(
-    marginal: Marginal, normals: FloatArray, column: FloatArray | None, rng: np.random.Generator
+    marginal: Marginal,
+    normals: FloatArray,
+    common: FloatArray | None,
+    column: FloatArray | None,
+    rng: np.random.Generator,
 ) -> MarginalDraws:
     n = normals.shape[0]
     coordinates = Coordinates(marginal.spec)
@@ -176,7 +195,9 @@ def _draw_one(
         return MarginalDraws(marginal, coordinates.names, None, np.tile(last, (n, 1)), (given,))
     theta = as_vector(marginal.spec, marginal.params)
     known, notes = marginal.uncertainty, list[Finding]()
-    values = None if known is None else covariance_draws(coordinates, theta, known, normals)
+    values = None if known is None or common is None else joint_draws(coordinates, theta, known, common)
+    if values is None and known is not None:
+        values = covariance_draws(coordinates, theta, known, normals)
     if values is None and known is None:
         values = _uncorrelated(marginal, coordinates, theta, normals, notes)
     if values is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -62,33 +63,61 @@ def _notes(asset: str, fit: VolatilityFit) -> list[Finding]:
     return [Finding("margin-at-persistence-one", "warning", asset, text)]
 
 
-def _of_one(fit: VolatilityFit) -> tuple[FloatArray, FloatArray]:
-    """Influences and slopes (n, k) of the parameters, in the unit of returns of variance 1; (n, 0) if not identified.
+@dataclass(frozen=True)
+class Estimate:
+    """A fit's optimum in the unit of returns of variance 1, and how each observation moved it.
 
-    With F the directions that keep the active constraints, H the Hessian and s the scores along them, the influence is
-    F times -H^-1 s, and the slopes are those along F times F's pseudo-inverse: their product is that along F.
+    Attributes
+    ----------
+    likelihood, theta : the optimum. free : (k, m) the directions that keep the constraints which hold it.
+    influences : (n, k): to first order the estimate is the truth plus their mean.
+    in_user_units : (k, k) derivatives of the parameters in the user's unit.
     """
-    scale, size = float(np.std(fit.returns)), fit.n_obs
-    none = np.empty((size, 0))
+
+    likelihood: Likelihood
+    theta: FloatArray
+    free: FloatArray
+    influences: FloatArray
+    in_user_units: FloatArray
+
+
+def estimate_of(fit: VolatilityFit) -> Estimate | None:
+    """The influences of a fit; None where its parameters are not identified.
+
+    With F the directions that keep the active constraints, H the Hessian of the mean and s the scores along them, the
+    influence is F times -H^-1 s.
+    """
+    scale = float(np.std(fit.returns))
     likelihood = Likelihood(fit.returns / scale, fit.spec, fit.presample)
     theta = likelihood.rescaled(as_vector(fit.spec, fit.params), 1.0 / scale)[0]
     found = likelihood.evaluate(theta)
     if found is None or theta.size == 0:
-        return none, none
+        return None
     free = tangent_directions(likelihood, theta, found[1])
     hessian = mean_curvature(likelihood, theta, free) if free.size else None
     if hessian is None:
-        return none, none
-    slopes = []
+        return None
+    scores = (found[1] - found[1].mean(axis=0)) @ free
+    influences = -np.linalg.solve(hessian, scores.T).T @ free.T
+    return Estimate(likelihood, theta, free, influences, likelihood.rescaled(theta, scale)[1])
+
+
+def _of_one(fit: VolatilityFit) -> tuple[FloatArray, FloatArray]:
+    """Influences and slopes (n, k) of the parameters, in the unit of returns of variance 1; (n, 0) if not identified.
+
+    The slopes are those along F times F's pseudo-inverse: their product with the influences is that along F.
+    """
+    found = estimate_of(fit)
+    if found is None:
+        return np.empty((fit.n_obs, 0)), np.empty((fit.n_obs, 0))
+    free, slopes = found.free, []
     for direction in free.T:
         step = min(_STEP, _LARGEST / float(np.max(np.abs(direction))))
-        ends = [_uniforms(likelihood, theta + sign * step * direction) for sign in (1.0, -1.0)]
+        ends = [_uniforms(found.likelihood, found.theta + sign * step * direction) for sign in (1.0, -1.0)]
         slopes.append((ends[0] - ends[1]) / (2.0 * step))
-    scores = (found[1] - found[1].mean(axis=0)) @ free
-    influence = -np.linalg.solve(hessian, scores.T).T @ free.T
     unit = np.max(np.abs(free), axis=1)
     unit = np.where(unit > 0.0, unit, 1.0)
-    return influence, np.column_stack(slopes) @ (np.linalg.pinv(free / unit[:, None]) / unit[None, :])
+    return found.influences, np.column_stack(slopes) @ (np.linalg.pinv(free / unit[:, None]) / unit[None, :])
 
 
 def _uniforms(likelihood: Likelihood, theta: FloatArray) -> FloatArray:

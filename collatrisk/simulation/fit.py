@@ -26,14 +26,16 @@ from collatrisk.dependence.specs import (
 )
 from collatrisk.market.clock import Clock
 from collatrisk.simulation.first_step import first_step
+from collatrisk.simulation.joint_errors import joint_uncertainties
 from collatrisk.simulation.jump_estimate import jumps_of
 from collatrisk.simulation.jump_fit import JumpFit, Jumps
 from collatrisk.simulation.marginals import Marginal
 from collatrisk.simulation.model import MarketModel
 from collatrisk.simulation.peg_fits import check_pegs, fit_pegs
 from collatrisk.simulation.peg_marginal import AnyMarginal, PegMarginal
-from collatrisk.simulation.residuals import innovation_law, named, residual_rows, season_of_each
+from collatrisk.simulation.residuals import innovation_law, named, residual_rows, season_of_each, with_forecast_findings
 from collatrisk.simulation.uniforms import MARGINS, Margins, clock_findings, to_uniforms
+from collatrisk.volatility.covariance import ParameterUncertainty
 from collatrisk.volatility.peg_fit import PegFit
 from collatrisk.volatility.peg_spec import Peg
 from collatrisk.volatility.season import HourOfWeek, SeasonFit
@@ -155,6 +157,8 @@ def fit_market(
         by_law = margins == "law" and not tails and isinstance(dependence, Dcc)
         before = first_step(fits, dates, common) if by_law and len(assets) <= FEW_ASSETS else None
         joint = fit_dependence(uniforms, dependence, assets=assets, first_step=before)
+    errors = joint_uncertainties(fits, dates, common)
+    laws_of = {asset: innovation_law(asset, tails, joint) for asset in fits}
     joint_text = _DEPENDENCE_TEXT[type(dependence)]
     texts = {
         "source": source,
@@ -175,7 +179,7 @@ def fit_market(
         spot=aligned.to_numpy(dtype=np.float64)[-1],
         clock=used_clock,
         marginals=tuple(
-            _marginal(asset, fit, innovation_law(asset, tails, joint), tails.get(asset), seasons.get(asset))
+            _marginal(asset, fit, laws_of[asset], tails.get(asset), seasons.get(asset), errors.get(asset))
             for asset, fit in fits.items()
         ),
         dependence=joint,
@@ -355,12 +359,13 @@ def _marginal(
     law: InnovationLaw | None,
     tails: TailFit | None,
     season: SeasonFit | None,
+    errors: ParameterUncertainty | None,
 ) -> AnyMarginal:
     if isinstance(fit, PegFit):
         return PegMarginal.of(asset, fit)
     robust = {name: float(value) for name, value in fit.std_errors["robust"].items() if np.isfinite(value)}
     found = [*fit.findings, *(tails.findings if tails else ()), *(season.findings if season else ())]
-    return Marginal(
+    marginal = Marginal(
         asset=asset,
         spec=fit.spec,
         params=fit.params,
@@ -371,9 +376,10 @@ def _marginal(
         # The density of r = s x is that of x over s.
         loglikelihood=fit.loglikelihood - (season.log_scale if season else 0.0),
         findings=tuple(replace(f, subject=asset, message=f"{f.subject}: {f.message}") for f in found),
-        uncertainty=fit.uncertainty,
+        uncertainty=errors,
         innovations=law,
         season=season.season if season else None,
         last_return=float(fit.returns[-1]) if fit.spec.mean == "ar1" else None,
         sample_volatility=math.sqrt(float(np.mean((fit.std_resid * fit.conditional_volatility) ** 2))),
     )
+    return with_forecast_findings(marginal)

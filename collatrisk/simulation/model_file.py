@@ -108,6 +108,7 @@ _UNCERTAINTY: Schema = {
     "covariance": ("a list of rows of numbers or null", _or_null(_ROWS)),
     "state_slopes": ("a list of rows of numbers", _ROWS),
 }
+_UNCERTAINTY_OPTIONAL: Schema = {"loadings": ("a list of rows of numbers", _ROWS), "shared": ("a text", _text)}
 _DEPENDENCE: Schema = {
     "spec": ("a table", _table),
     "assets": _TEXTS,
@@ -240,7 +241,8 @@ def _check_tables(problems: Problems, data: object) -> None:
         if _check_table(problems, part, f"marginals[{i}].", _PEG if is_peg(part) else _MARGINAL, _MARGINAL_OPTIONAL):
             _check_findings(problems, part["findings"], f"marginals[{i}].findings")
             if "uncertainty" in part:
-                _check_table(problems, part["uncertainty"], f"marginals[{i}].uncertainty.", _UNCERTAINTY)
+                where = f"marginals[{i}].uncertainty."
+                _check_table(problems, part["uncertainty"], where, _UNCERTAINTY, _UNCERTAINTY_OPTIONAL)
     if _check_table(problems, data["dependence"], "dependence.", _DEPENDENCE, _DEPENDENCE_OPTIONAL):
         _check_findings(problems, data["dependence"]["findings"], "dependence.findings")
         if "dynamics" in data["dependence"]:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from collatrisk.base.errors import CollatriskError, DataError, Problem
+from collatrisk.base.findings import Finding
 from collatrisk.base.validation import Problems
 from collatrisk.dependence.result import DependenceFit
 from collatrisk.market.clock import Clock
+from collatrisk.simulation.marginals import Marginal
 from collatrisk.volatility.season import HourOfWeek, SeasonFit, fit_season
-from collatrisk.volatility.tail_law import HistoricalLaw, InnovationLaw
+from collatrisk.volatility.tail_law import HistoricalLaw, InnovationLaw, TailLaw
 from collatrisk.volatility.tails import TailFit
 
 if TYPE_CHECKING:
@@ -68,3 +72,20 @@ def innovation_law(asset: str, tails: Mapping[str, TailFit], joint: DependenceFi
         return tails[asset].law if asset in tails else None
     column = joint.rows[:, joint.assets.index(asset)]
     return HistoricalLaw(float(np.mean(np.minimum(column, 0.0) ** 2)))
+
+
+def with_forecast_findings(marginal: Marginal) -> Marginal:
+    """The marginal, with a finding where the law of its innovations leaves no mean to the variance beyond a step."""
+    law = marginal.innovations
+    if not isinstance(law, TailLaw) or not marginal.coefficients.closed_form:
+        return marginal
+    if math.isfinite(marginal.variance_forecast(2)[1]):
+        return marginal
+    text = (
+        f"E[exp(alpha |z|)] is infinite under Pareto tails (xi {law.lower.xi:.3g} below, {law.upper.xi:.3g} above): no "
+        "variance beyond the next step is finite, forecasts are inf and no drift makes the price a martingale; paths "
+        "(whose ln h is held to 9.21) and their quantiles are sound, means are not: use Garch, or no GpdTails, where a "
+        "variance is needed"
+    )
+    finding = Finding("infinite-variance", "warning", marginal.asset, text)
+    return replace(marginal, findings=(*marginal.findings, finding))

@@ -31,9 +31,10 @@ def draw_models(model: MarketModel, n: int, seed: int = 0) -> Iterator[MarketMod
     """Models whose parameters are drawn within their estimation error.
 
     - *Volatility*: from the robust covariance that the fit left in the model, in coordinates in which every draw is
-      stationary. The last variances move with the parameters, to first order. Errors of two assets have the
-      correlation rho^2 of their squared innovations (rho for the means), rho that of the copula: an approximation, a
-      little too high where it was measured.
+      stationary. The last variances move with the parameters, to first order. Errors of different assets are correlated
+      as their scores were in the fit (the joint robust covariance); where the model has no such loadings (files of
+      before, more than 20 assets) they have the correlation rho^2 of the squared innovations (rho for the means), rho
+      that of the copula: an approximation, a little too high where it was measured.
     - Without a covariance (a file saved without it, a parameter on or near its bound) histories of the fitted length
       are simulated from the model and refitted, each asset by itself; for specs that `fit_panel` does not know, a file
       without covariance is drawn by its robust standard errors as if they were not correlated. A finding says so.

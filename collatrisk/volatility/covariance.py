@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _REMEDY = "take it from a fit"
 _KEYS = ("names", "covariance", "state_slopes")
+_JOINT_KEYS = ("loadings", "shared")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,6 +33,9 @@ class ParameterUncertainty:
         parameter on a bound has left the fit without one.
     state_slopes : float64 (lags, k), d log h / d parameter of each of the last conditional variances, oldest first;
         zero rows where the state is given and not filtered.
+    loadings : float64 (k, m), the errors as ``loadings @ e`` with m standard normals e that all assets of one fit
+        share: their errors are correlated as their scores are. None where there is no such joint law.
+    shared : a name of that joint law; errors of assets with different names are independent.
 
     Raises
     ------
@@ -41,6 +45,8 @@ class ParameterUncertainty:
     names: tuple[str, ...]
     covariance: Array | None
     state_slopes: Array
+    loadings: Array | None = None
+    shared: str = ""
 
     def __post_init__(self) -> None:
         size = len(self.names)
@@ -53,6 +59,11 @@ class ParameterUncertainty:
             rule = f"must be ({size}, {size}), symmetric, without negative eigenvalues"
             fair = covariance.shape == (size, size) and _is_covariance(covariance)
             problems.check(fair, "covariance", covariance.tolist(), rule, _REMEDY)
+        if self.loadings is not None:
+            loadings = self._matrix(problems, "loadings")
+            fair = loadings.shape[:1] == (size,) and _is_square_of(loadings, self.covariance)
+            problems.check(fair, "loadings", loadings.tolist(), "must have the covariance as their square", _REMEDY)
+            problems.check(bool(self.shared), "shared", self.shared, "must name what the loadings are on", _REMEDY)
         problems.raise_if_any()
 
     def _matrix(self, problems: Problems, name: str) -> Array:
@@ -73,29 +84,34 @@ class ParameterUncertainty:
         """Of parameters that are a function of these with the derivatives `jacobian` (k, k)."""
         covariance = None if self.covariance is None else jacobian @ self.covariance @ jacobian.T
         symmetric = None if covariance is None else 0.5 * (covariance + covariance.T)
-        return replace(self, covariance=symmetric, state_slopes=self.state_slopes @ np.linalg.inv(jacobian))
+        loadings = None if self.loadings is None else jacobian @ self.loadings
+        slopes = self.state_slopes @ np.linalg.inv(jacobian)
+        return replace(self, covariance=symmetric, state_slopes=slopes, loadings=loadings)
 
     def with_given_state(self) -> ParameterUncertainty:
         """The same where the state is set by hand, so that no estimate moves it."""
         return replace(self, state_slopes=np.zeros_like(self.state_slopes))
 
     def to_dict(self) -> dict[str, Any]:
-        """A JSON-ready dictionary."""
+        """A JSON-ready dictionary; the keys ``loadings`` and ``shared`` are left out where there are none."""
+        joint = {} if self.loadings is None else {"loadings": self.loadings.tolist(), "shared": self.shared}
         return {
             "names": list(self.names),
             "covariance": None if self.covariance is None else self.covariance.tolist(),
             "state_slopes": self.state_slopes.tolist(),
+            **joint,
         }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> ParameterUncertainty:
         """The inverse of `to_dict`."""
         problems = Problems("ParameterUncertainty")
-        problems.known("key", data, _KEYS)
+        problems.known("key", data, (*_KEYS, *_JOINT_KEYS))
         for key in _KEYS:
             problems.check(key in data, key, "nothing", "is missing", _REMEDY)
         problems.raise_if_any()
-        return cls(tuple(data["names"]), data["covariance"], data["state_slopes"])
+        joint = (data.get("loadings"), data.get("shared", ""))
+        return cls(tuple(data["names"]), data["covariance"], data["state_slopes"], *joint)
 
     def __eq__(self, other: object) -> bool:
         return self.to_dict() == other.to_dict() if isinstance(other, ParameterUncertainty) else NotImplemented
@@ -146,3 +162,12 @@ def _is_covariance(values: Array) -> bool:
     scaled = values / np.outer(unit, unit)
     fair = bool(np.allclose(scaled, scaled.T, rtol=0.0, atol=1e-9))
     return fair and float(np.linalg.eigvalsh(scaled)[0]) > -1e-8 * values.shape[0]
+
+
+def _is_square_of(loadings: Array, covariance: Array | None) -> bool:
+    """Whether loadings @ loadings' is the covariance, to 1e-6 of the variances."""
+    if covariance is None or covariance.shape != (len(loadings),) * 2 or not np.isfinite(loadings).all():
+        return False
+    square = loadings @ loadings.T
+    unit = np.sqrt(np.maximum(np.diag(square), 1e-300))
+    return bool(np.all(np.abs(square - covariance) <= 1e-6 * np.outer(unit, unit)))

@@ -11,7 +11,7 @@ from scipy import special
 
 from collatrisk.volatility import distributions, generalised_error
 from collatrisk.volatility.distributions import Array
-from collatrisk.volatility.tail_law import InnovationLaw, TailLaw
+from collatrisk.volatility.tail_law import InnovationLaw, ParetoTail, TailLaw
 
 _GRID = (np.arange(100_000) + 0.5) / 100_000
 
@@ -82,13 +82,15 @@ class Law:
     def exponential_moment(self, size: float, sign: float) -> float:
         """E exp(size |z| + sign z), in closed form for the normal, by quadrature for the GED.
 
-        For t laws and Pareto tails infinite as soon as one side grows.
+        Infinite for t laws as soon as one side grows, for Pareto tails where the side that grows has xi > 0 (or xi = 0
+        and a scale of at least 1 / its rate).
         """
         up, down = size + sign, size - sign
         if isinstance(self.innovations, TailLaw):
+            if _explodes(up, self.innovations.upper) or _explodes(down, self.innovations.lower):
+                return math.inf
             z = self.innovations.ppf(_GRID)
-            grows = max(up, down) > 0.0
-            return math.inf if grows else float(np.mean(np.exp(np.where(z > 0.0, up, down) * np.abs(z))))
+            return float(np.mean(np.exp(np.where(z > 0.0, up, down) * np.abs(z))))
         if self.dist == "normal" or (self.dist == "t" and math.isinf(self.nu)):
             above = math.exp(0.5 * up * up) * float(special.ndtr(up))
             return above + math.exp(0.5 * down * down) * float(special.ndtr(down))
@@ -108,3 +110,8 @@ class Law:
 
         near = integrate.quad(integrand, 0.0, 3.0, epsabs=1e-13, epsrel=1e-11, limit=200)[0]
         return float(near + integrate.quad(integrand, 3.0, math.inf, epsabs=1e-13, epsrel=1e-10, limit=200)[0])
+
+
+def _explodes(rate: float, tail: ParetoTail) -> bool:
+    """Whether E exp(rate y) is infinite, y beyond the threshold of the tail."""
+    return rate > 0.0 and (tail.xi > 0.0 or (tail.xi == 0.0 and rate * tail.scale >= 1.0))

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy import special
 
 from collatrisk.base.errors import DataError
@@ -27,6 +28,7 @@ MINUTES_A_WEEK = 10_080
 MOST_BINS = 168
 
 _FEWEST_WEEKS, _WANTED_WEEKS = 4, 12
+_WHOLE = 0.9  # of a week's bins must be there for it to count in the test
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,8 @@ class SeasonFit:
     weight : (bins,) what is left of the log factor after shrinkage, in [0, 1].
     log_scale : the sum of ln(factor) over the observations: what the log-likelihood of the returns has less than that
         of `returns`.
-    before, after : p-values that all bins are alike, of the returns and of what is left (a Wald test in logarithms).
+    before, after : p-values that all bins are alike, of the returns and of what is left (analysis of variance over
+        weeks, see `docs/tails_and_intraday.md`); nan with fewer than two weeks without gaps.
     findings : what a reader should know.
     """
 
@@ -180,8 +183,7 @@ def fit_season(returns: pd.Series, spec: HourOfWeek | None = None, *, steps_per_
     season = Season(tuple(factors.tolist()), float(minutes[-1] % MINUTES_A_WEEK))
     own = season.at(minutes - 0.5 * length)
     rest = _levelled(sizes / own, 7 * steps_per_day)
-    left, left_errors, _ = _bins(rest, place, bins)
-    together = _neighbours(rest, 7 * steps_per_day // bins, bins)
+    week = np.arange(values.size) // (7 * steps_per_day)
     return SeasonFit(
         name,
         season,
@@ -191,8 +193,8 @@ def fit_season(returns: pd.Series, spec: HourOfWeek | None = None, *, steps_per_
         counts,
         weight,
         float(np.sum(np.log(own))),
-        _alike(log_means, errors, together),
-        _alike(left, left_errors, together),
+        _alike(levelled, week, place, bins),
+        _alike(rest, week, place, bins),
         _season_findings(name, values.size / (7 * steps_per_day)),
     )
 
@@ -240,23 +242,45 @@ def _bins(sizes: Array, place: Any, bins: int) -> tuple[Array, Array, Array]:
     return np.log(means), np.sqrt(relative / held), counts
 
 
-def _neighbours(sizes: Array, width: int, bins: int) -> float:
-    """1 + 2 sum of the squared correlations of a bin with those after it: how far bins move together in a week."""
-    n = sizes.size // width
-    means = sizes[: n * width].reshape(n, width).mean(axis=1)
-    centred = means - np.mean(means)
-    total = float(centred @ centred)
-    lags = range(1, bins // 2 + 1)
-    squares = [(float(centred[lag:] @ centred[:-lag]) / total) ** 2 - 1.0 / n for lag in lags]
-    return 1.0 + 2.0 * math.fsum(max(square, 0.0) for square in squares)
+def _alike(sizes: Array, week: Any, place: Any, bins: int) -> float:
+    """p-value that the mean size is the same in all bins of the week.
+
+    Two tests, of the profile of the day (harmonics of 24 hours) and of all else in the week, since most seasons are
+    mostly the former, which 168 bins at once would drown; the smaller p-value, times two. ``week`` counts from the
+    first observation; weeks with many gaps are left out.
+    """
+    weeks = int(week[-1]) + 1
+    cells = week * bins + place
+    counts = np.bincount(cells, minlength=weeks * bins).reshape(weeks, bins)
+    sums = np.bincount(cells, sizes, minlength=weeks * bins).reshape(weeks, bins)
+    whole = np.mean(counts > 0, axis=1) >= _WHOLE
+    table = np.where(counts > 0, sums / np.maximum(counts, 1), float(np.mean(sizes)))[whole]
+    if len(table) < 2:
+        return math.nan
+    components = np.fft.rfft(table, axis=1)[:, 1:]
+    double = np.full(components.shape[1], 2.0)  # a sine and a cosine
+    if bins % 2 == 0:
+        double[-1] = 1.0
+    of_day = np.arange(1, double.size + 1) % 7 == 0
+    groups = [group for group in (of_day, ~of_day) if group.any()]
+    found = [_no_mean(components[:, group], double[group]) for group in groups]
+    return min(1.0, len(found) * min(found))
 
 
-def _alike(log_means: Array, errors: Array, together: float) -> float:
-    """p-value of a Wald test; volatility clusters, so that bins move together: Satterthwaite's degrees of freedom."""
-    precision = 1.0 / np.maximum(errors, 1e-12) ** 2
-    centre = float(np.sum(precision * log_means) / np.sum(precision))
-    statistic = float(np.sum(precision * (log_means - centre) ** 2))
-    return float(special.chdtrc((log_means.size - 1) / together, statistic / together))
+def _no_mean(components: NDArray[np.complex128], double: Array) -> float:
+    """p-value that Fourier components (weeks, k), each of `double` dimensions, have mean 0.
+
+    Analysis of variance with the weeks as repetitions: the noise of a component is measured by how the weeks differ.
+    Volatility clusters, so that low frequencies are noisier; Box's (1954) degrees of freedom allow for that, with the
+    sum of squared variances freed of the error of their estimates.
+    """
+    repeats = len(components)
+    mean = components.mean(axis=0)
+    noise = np.sum(np.abs(components - mean) ** 2, axis=0) / (repeats - 1)
+    total = float(double @ noise)
+    ratio = repeats * float(double @ np.abs(mean) ** 2) / total
+    freedom = total**2 / (float(double @ noise**2) * (repeats - 1) / repeats)
+    return float(special.fdtrc(freedom, freedom * (repeats - 1), ratio))
 
 
 def _season_findings(name: str, weeks: float) -> tuple[Finding, ...]:

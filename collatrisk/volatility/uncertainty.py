@@ -188,6 +188,16 @@ def covariance_draws(
     return np.array([coordinates.params(centre + row @ factor) for row in normals])
 
 
+def joint_draws(coordinates: Coordinates, theta: Array, known: ParameterUncertainty, normals: Array) -> Array | None:
+    """`covariance_draws` by the loadings, from standard normals (n, m) that other assets' draws share; None without."""
+    nothing = covariance_draws(coordinates, theta, known, np.empty((0, theta.size)))
+    if known.loadings is None or nothing is None or theta.size == 0:
+        return None
+    factor, centre = coordinates.jacobian(theta) @ known.loadings, coordinates.free(theta)
+    # Row by row: the bits of a matrix product may depend on how many rows it has.
+    return np.array([coordinates.params(centre + factor @ row) for row in normals])
+
+
 def shifted_variances(theta: Array, values: Array, known: ParameterUncertainty, last: Array) -> Array:
     """The last variances (n, q) with other parameters (n, k), where the history is not at hand: to first order.
 
