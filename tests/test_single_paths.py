@@ -130,11 +130,17 @@ def two_lags(asset):
     return Marginal(asset, Garch(1, 0, 2, dist="normal"), params, {}, (0.05,), (4e-4, 9e-4))
 
 
+def in_volatilities(asset):
+    params = {"mu": 0.0, "omega": 1e-3, "alpha[1]": 0.05, "gamma[1]": 0.06, "beta[1]": 0.9}
+    return Marginal(asset, Garch(power=1.0, dist="normal"), params, {}, (-0.03,), (1e-3,))
+
+
 @pytest.mark.parametrize(
     ("model", "words"),
     [
         (market(flat("A"), jumps=[crash("A")]), "jumps"),
         (market(flat("A"), two_lags("B")), "B has a volatility of its own kind"),
+        (market(flat("A"), in_volatilities("B")), "B has a volatility of its own kind"),
         (market(flat("A"), spot=1e12), "the price of A"),
     ],
 )

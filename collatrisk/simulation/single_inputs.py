@@ -63,7 +63,9 @@ def _rich_marginal(marginal: Marginal | PegMarginal) -> str:
         return "is a peg"
     recursion = marginal.coefficients
     lags = max(recursion.residual_lags, recursion.variance_lags) if isinstance(recursion, GarchCoefficients) else 2
-    if lags > 1 or not (isinstance(recursion, GarchCoefficients) and recursion.closed_form):
+    # The kernel moves the variance itself: a recursion in another power of it would run as if it were one of variances.
+    in_variances = isinstance(recursion, GarchCoefficients) and (recursion.power == 2.0 or lags == 0)
+    if lags > 1 or not in_variances:
         return f"has a volatility of its own kind ({marginal.spec})"
     if marginal.spec.mean == "ar1":
         return "has an AR(1) mean"
