@@ -215,6 +215,8 @@ def test_what_the_source_or_the_terms_do_not_know_is_refused_at_once():
     }
     with pytest.raises(cr.InputError, match="book"):
         cr.book_margin_calls(plan(), "book", "terms")
+    with pytest.raises(cr.InputError, match="prune = 'no'"):
+        cr.book_margin_calls(plan(), random_book(5), cr.Terms(0.8), prune="no")
 
 
 POSITIONS = pd.DataFrame(

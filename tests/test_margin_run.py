@@ -266,6 +266,25 @@ def test_errors_say_name_rule_and_remedy(streamed):
     assert "both the account's currency" in message(lambda: run_margin(currency, Account({"USD": 1.0}, {}), TERMS))
 
 
+@pytest.mark.parametrize(
+    ("account", "words"),
+    [
+        (Loan({"ETH": 1.0}, 1e300, 0.5), "holdings of 100% ETH at 50% LTV = 1e+300"),
+        (Account({"ETH": 1.0}, {"USD": 1e-300}, name="dust"), "debts of dust = 1e-300"),
+        (Account({"ETH": 1e-300}, {"USD": 1e300}, name="vast"), "debts of vast = 1e+300"),
+    ],
+)
+def test_amounts_that_would_overflow_are_refused(account, words):
+    """The run ended, and its variances then failed in the middle of a summary."""
+    assert words in message(lambda: run_margin(PLAN, account, TERMS))
+
+
+def test_the_largest_and_smallest_amounts_have_finite_answers():
+    for account in (Account({"ETH": 1e50}, {"USD": 1e-60}), Account({"ETH": 1e-300}, {"USD": 1e60})):
+        table = run_margin(PLAN, account, TERMS).summary()
+        assert np.all(np.isfinite(table["value"]))
+
+
 def test_lower_levels_on_request():
     outcomes = run_margin(PLAN, LOANS[0], TERMS, lowest_level=0.5)
     assert outcomes.value_at_risk("min_health_factor", 0.5).value > outcomes.value_at_risk("min_health_factor").value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -143,3 +144,28 @@ def test_forecasts_that_would_never_end(horizon: int) -> None:
 def test_scenarios_are_named(scenario: Any) -> None:
     with pytest.raises(cr.InputError, match="must be an id or a path"):
         cr.load_scenario(scenario)
+
+
+@pytest.mark.parametrize("name", ["assets", "marginals", "jumps", "findings", "clock", "dependence", "provenance"])
+@pytest.mark.parametrize("value", [None, 5, "AB", [1.0]])
+def test_models_of_the_wrong_parts(name: str, value: Any) -> None:
+    with pytest.raises(cr.InputError, match=f"{name} = "):
+        replace(MODEL, **{name: value})
+
+
+@pytest.mark.parametrize("name", ["spec", "params", "std_errors", "last_residuals", "last_variances"])
+@pytest.mark.parametrize("value", [None, 5, "x"])
+def test_marginals_of_the_wrong_parts(name: str, value: Any) -> None:
+    with pytest.raises(cr.InputError, match=f"{name} = "):
+        replace(MODEL.marginals[0], **{name: value})
+
+
+@pytest.mark.parametrize("multiple", ["x", None, float("nan"), 0.0, 1e300])
+def test_multiples_of_a_volatility_that_are_none(multiple: Any) -> None:
+    for call in (
+        MODEL.marginals[0].started_at,
+        MODEL.marginals[0].scaled,
+        lambda factor: cr.stress_model(MODEL, volatility_scale=factor),
+    ):
+        with pytest.raises(cr.InputError, match="must be a number in"):
+            call(multiple)

@@ -51,7 +51,7 @@ def block_ranges(n_paths: int, size: int | None = None) -> list[tuple[int, int]]
         "size",
         size,
         f"must be a multiple of {MICRO_BLOCK}, or results would depend on the block size",
-        f"give {max(1, round(size / MICRO_BLOCK)) * MICRO_BLOCK}",
+        f"give {max(1, (size + MICRO_BLOCK // 2) // MICRO_BLOCK) * MICRO_BLOCK}",
     )
     problems.raise_if_any()
     return [(first, min(first + size, n_paths)) for first in range(0, n_paths, size)]

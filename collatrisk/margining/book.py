@@ -65,6 +65,7 @@ def book_margin_calls(
     check_source(problems, source)
     problems.check(isinstance(book, Book), "book", book, "must be a Book", "give Book.from_frame(positions)")
     problems.check(isinstance(terms, Terms), "terms", terms, "must be Terms", "give Terms(...)")
+    problems.check(isinstance(prune, bool), "prune", prune, "must be True or False", "leave it out")
     problems.raise_if_any()
     problems.known("book", book.assets, source.assets)
     rule = "is both the book's currency and an asset of the source"

@@ -24,6 +24,7 @@ from collatrisk.risk import tail_size
 from collatrisk.simulation.source import PathSource, check_source
 
 Accounts = Account | Loan | Sequence[Account | Loan]
+_LEAST, _LARGEST = 1e-60, 1e60  # of values: beyond, squares of amounts and of health factors could overflow
 
 
 def run_margin(
@@ -61,7 +62,8 @@ def run_margin(
     Raises
     ------
     InputError : with all broken rules at once: unknown assets, missing thresholds, times that are not whole steps of
-        the source's clock, several currencies, a horizon beyond the paths.
+        the source's clock, several currencies, a horizon beyond the paths, collateral worth more than 1e60 or a debt
+        worth less than 1e-60 or more than 1e60.
 
     Notes
     -----
@@ -133,7 +135,22 @@ def account_pairs(
     problems.check(fits, "terms", f"{len(rules)} terms", text, "repeat or leave out")
     problems.raise_if_any()
     held = [as_account(item, spot) for item in given]
+    for account in held:
+        _check_sizes(problems, account, spot)
+    problems.raise_if_any()
     return held, rules, _unique([account.label for account in held])
+
+
+def _check_sizes(problems: Problems, account: Account, spot: dict[str, float]) -> None:
+    """Values that no market knows would overflow on the way to a variance. Unknown assets are for others to name."""
+    for name, units, least in (("holdings", account.holdings, 0.0), ("debts", account.debts, _LEAST)):
+        value = sum(amount * spot.get(asset, 1.0) for asset, amount in units.items())
+        lowest = f"0 or at least {least:g}" if least else "0"
+        rule = f"must be worth {lowest} and at most {_LARGEST:g} {account.currency}"
+        fits = value == 0.0 or least <= value <= _LARGEST
+        problems.check(
+            fits, f"{name} of {account.label}", value, rule, "count in other units, or leave out what is dust"
+        )
 
 
 def _unique(labels: list[str]) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
@@ -22,8 +22,17 @@ from collatrisk.volatility.likelihood import parameter_names
 from collatrisk.volatility.means import mean_names
 from collatrisk.volatility.recursions import Family, Recursion, family_of, recursion_of
 from collatrisk.volatility.season import Season
-from collatrisk.volatility.specs import VolatilitySpec, spec_from_dict
+from collatrisk.volatility.specs import VolatilitySpec, is_spec, spec_from_dict
 from collatrisk.volatility.tail_law import InnovationLaw, law_from_dict
+
+MOST = 1e6  # times a volatility: no market knows it, and squares of more soon overflow
+
+
+def check_multiple(asset: str, name: str, multiple: float) -> None:
+    """Refuse what is no multiple of a volatility: not a number in (0, `MOST`]."""
+    problems = Problems(f"Marginal of {asset!r}")
+    problems.number(name, multiple, low=0, high=MOST, open_low=True, remedy="1.5 for half as much again")
+    problems.raise_if_any()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +87,8 @@ class Marginal:
         problems = Problems(f"Marginal of {self.asset!r}")
         name_ok = isinstance(self.asset, str) and bool(self.asset.strip())
         problems.check(name_ok, "asset", self.asset, "must be a name", "give the price column's name")
+        self._check_kinds(problems)
+        problems.raise_if_any()
         for kind, values in (("params", self.params), ("std_errors", self.std_errors)):
             for key, value in values.items():
                 problems.number(f"{kind}[{key}]", value, remedy="give a finite number in decimals a step")
@@ -102,6 +113,17 @@ class Marginal:
         object.__setattr__(self, "n_obs", int(self.n_obs))
         if self.loglikelihood is not None:
             object.__setattr__(self, "loglikelihood", float(self.loglikelihood))
+
+    def _check_kinds(self, problems: Problems) -> None:
+        problems.check(is_spec(self.spec), "spec", self.spec, "must be a volatility model", "give Garch(), for example")
+        for name, kind, rule in (
+            ("params", Mapping, "must map names to numbers"),
+            ("std_errors", Mapping, "must map names to numbers"),
+            ("last_residuals", Sequence, "must be a list of numbers"),
+            ("last_variances", Sequence, "must be a list of numbers"),
+        ):
+            fits = isinstance(getattr(self, name), kind) and not isinstance(getattr(self, name), str | bytes)
+            problems.check(fits, name, getattr(self, name), rule, "take it from the fit")
 
     def _check_against_spec(self, problems: Problems) -> None:
         try:
@@ -221,15 +243,13 @@ class Marginal:
         return self.coefficients.forecast(*state, checked_horizon(horizon), self.law)
 
     def scaled(self, factor: float) -> Marginal:
-        """The same process with every standard deviation multiplied by `factor` > 0 (next and long-run alike).
+        """The same process with every standard deviation multiplied by `factor`, in (0, 1e6] (next and long-run alike).
 
         The lagged variances take factor^2, the lagged residuals factor, omega what its unit asks for (factor^2 in a
         GJR model); the mean and the persistence stay. Standard errors without a covariance are moved as if they were
         not correlated.
         """
-        problems = Problems(f"Marginal of {self.asset!r}")
-        problems.number("factor", factor, low=0, open_low=True, remedy="1.5 for half as much again")
-        problems.raise_if_any()
+        check_multiple(self.asset, "factor", factor)
         if factor == 1.0:
             return self
         params, jacobian = self._rescaled(factor)
@@ -263,15 +283,16 @@ class Marginal:
         return {name: float(value) for name, value in zip(names, errors, strict=True) if math.isfinite(value)}
 
     def started_at(self, multiple: float) -> Marginal:
-        """The same process, started in a crisis: its next volatility is `multiple` > 0 times its average.
+        """The same process, started in a crisis: its next volatility is `multiple` times its average.
 
-        The average is `average_volatility`. The start is never below today's, the long-run level stays, and the crisis
-        fades with the half-life of the process; a constant volatility has no state to start from and is multiplied for
-        good.
+        The multiple lies in (0, 1e6], the average is `average_volatility`. The start is never below today's, the
+        long-run level stays, and the crisis fades with the half-life of the process; a constant volatility has no
+        state to start from and is multiplied for good.
 
         Lagged residuals are multiplied by one factor g and lagged variances by g^2, such that the next variance is the
         one wanted: g^2 = (h* - omega) / (h - omega) in a GJR model, whose h is omega + (what is linear in them).
         """
+        check_multiple(self.asset, "multiple", multiple)
         recursion, current = self.coefficients, self.next_variance
         wanted = max((multiple * self.average_volatility) ** 2, current)
         if not self.last_residuals or recursion.stretch(current, 2.0 * current) == 1.0:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
 from types import MappingProxyType
@@ -18,6 +18,7 @@ from collatrisk.base.validation import Problems
 from collatrisk.dependence.result import DependenceFit
 from collatrisk.market.clock import Clock
 from collatrisk.simulation.jumps import Jump
+from collatrisk.simulation.marginals import Marginal
 from collatrisk.simulation.peg_marginal import AnyMarginal, PegMarginal, check_links
 from collatrisk.volatility.tail_law import HistoricalLaw
 
@@ -60,17 +61,40 @@ class MarketModel:
     findings: tuple[Finding, ...] = ()
 
     def __post_init__(self) -> None:
+        self._check_kinds()
         spot = np.array(self.spot, dtype=np.float64, order="C")
         spot.flags.writeable = False
         object.__setattr__(self, "spot", spot)
-        for name in ("assets", "marginals", "jumps", "findings"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
         texts = {str(key): str(value) for key, value in self.provenance.items()}
         object.__setattr__(self, "provenance", MappingProxyType(texts))
         everything = (*self.findings, *self.dependence.findings, *(f for m in self.marginals for f in m.findings))
         object.__setattr__(self, "findings", tuple(dict.fromkeys(everything)))
         problems = Problems("MarketModel")
         self._check(problems)
+        problems.raise_if_any()
+
+    def _check_kinds(self) -> None:
+        """Refuse parts of the wrong sort, before anything looks into them."""
+        problems = Problems("MarketModel")
+        for name, kinds, remedy in (
+            ("assets", (str,), "give ('ETH', 'BTC')"),
+            ("marginals", (Marginal, PegMarginal), "fit_market(prices) makes them"),
+            ("jumps", (Jump,), "give [Jump('crash', 1.0, {'ETH': -0.5})]"),
+            ("findings", (Finding,), "leave them out"),
+        ):
+            given = getattr(self, name)
+            several = isinstance(given, Iterable) and not isinstance(given, str | bytes)
+            object.__setattr__(self, name, tuple(given) if several else ())
+            found = getattr(self, name)
+            rule = f"must be a list of {' or '.join(kind.__name__ for kind in kinds)}"
+            problems.check(several and all(isinstance(one, kinds) for one in found), name, given, rule, remedy)
+        for name, kind, remedy in (
+            ("clock", Clock, "give Clock('24/7')"),
+            ("dependence", DependenceFit, "fit_market(prices) makes it"),
+            ("provenance", Mapping, "give {'source': '...'} or leave it out"),
+        ):
+            rule = f"must be a {kind.__name__}"
+            problems.check(isinstance(getattr(self, name), kind), name, getattr(self, name), rule, remedy)
         problems.raise_if_any()
 
     def _check(self, problems: Problems) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from collatrisk.base.findings import Finding
 from collatrisk.base.validation import Problems
-from collatrisk.simulation.marginals import Marginal
+from collatrisk.simulation.marginals import Marginal, check_multiple
 from collatrisk.volatility.covariance import ParameterUncertainty
 from collatrisk.volatility.peg_moments import stressed_share
 from collatrisk.volatility.peg_spec import COMMON, Peg, check_parameter, peg_from_dict
@@ -167,13 +167,11 @@ class PegMarginal:
         return Marginal(self.asset, ConstantVolatility(mean="zero", dist=self.spec.dist), params)
 
     def scaled(self, factor: float) -> PegMarginal:
-        """The same peg with the noise of both regimes and the mean drop multiplied by `factor` > 0.
+        """The same peg with the noise of both regimes and the mean drop multiplied by `factor`, in (0, 1e6].
 
         What counts as a depeg stays, and so do the persistences and the probabilities.
         """
-        problems = Problems(f"PegMarginal of {self.asset!r}")
-        problems.number("factor", factor, low=0, open_low=True, remedy="1.5 for half as much again")
-        problems.raise_if_any()
+        check_multiple(self.asset, "factor", factor)
         if factor == 1.0:
             return self
         sizes = (*_SIZES, "drop")
@@ -185,15 +183,13 @@ class PegMarginal:
         )
 
     def started_at(self, multiple: float) -> PegMarginal:
-        """The same peg, started in a crisis: the sd of its next noise is `multiple` > 0 times its long-run average.
+        """The same peg, started in a crisis: the sd of its next noise is `multiple` times its long-run one.
 
         The state of a peg is the probability of the stress, so that is what is raised: to (m^2 v - v0) / (v1 - v0), v
-        the long-run variance, v0 and v1 those of the regimes; never below what it is, never above 1. The crisis fades
-        as stresses do.
+        the long-run variance, v0 and v1 those of the regimes; never below what it is, never above 1. m lies in
+        (0, 1e6]. The crisis fades as stresses do.
         """
-        problems = Problems(f"PegMarginal of {self.asset!r}")
-        problems.number("multiple", multiple, low=0, open_low=True, remedy="2 for twice the average")
-        problems.raise_if_any()
+        check_multiple(self.asset, "multiple", multiple)
         calm, stress = self.params["sigma"] ** 2, self.params["sigma_stressed"] ** 2
         wanted = (multiple * self.long_run_volatility) ** 2
         share = (wanted - calm) / (stress - calm) if stress > calm else 0.0

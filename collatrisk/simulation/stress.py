@@ -9,6 +9,7 @@ from collatrisk.base.findings import Finding
 from collatrisk.base.validation import Problems
 from collatrisk.dependence.tightened import tightened
 from collatrisk.simulation.jumps import Jump
+from collatrisk.simulation.marginals import MOST
 from collatrisk.simulation.model import MarketModel
 from collatrisk.simulation.peg_marginal import AnyMarginal
 
@@ -28,11 +29,11 @@ def stress_model(
 
     Parameters
     ----------
-    volatility_scale : > 0, one number or one an asset (1 for those not named). Multiplies the next and the long-run
-        standard deviation: omega and lagged variances by its square, lagged residuals by itself.
-    initial_volatility : > 0, one number or one an asset: the multiple of its average volatility at which the process
-        starts, in a crisis that then fades (`Marginal.started_at`; a peg starts in its stress with the probability that
-        gives the multiple, `PegMarginal.started_at`). None starts where the fit ended.
+    volatility_scale : in (0, 1e6], one number or one an asset (1 for those not named). Multiplies the next and the
+        long-run standard deviation: omega and lagged variances by its square, lagged residuals by itself.
+    initial_volatility : in (0, 1e6], one number or one an asset: the multiple of its average volatility at which the
+        process starts, in a crisis that then fades (`Marginal.started_at`; a peg starts in its stress with the
+        probability that gives the multiple, `PegMarginal.started_at`). None starts where the fit ended.
     correlation : (rho, weight). The stressed matrix is (1 - weight) R + weight E with E the matrix in which every pair
         has correlation rho: a mixture of two correlation matrices is one. weight in [0, 1], -1/(n-1) <= rho <= 1.
         Independent assets become a Gaussian copula.
@@ -88,10 +89,10 @@ def _multiples(
     if isinstance(given, Mapping):
         problems.known(name, given, assets)
         return {
-            asset: problems.number(f"{name}[{asset}]", value, low=0, open_low=True, remedy=remedy)
+            asset: problems.number(f"{name}[{asset}]", value, low=0, high=MOST, open_low=True, remedy=remedy)
             for asset, value in given.items()
         }
-    return dict.fromkeys(assets, problems.number(name, given, low=0, open_low=True, remedy=remedy))
+    return dict.fromkeys(assets, problems.number(name, given, low=0, high=MOST, open_low=True, remedy=remedy))
 
 
 def _stressed(marginal: AnyMarginal, factor: float | None, start: float | None) -> AnyMarginal:
