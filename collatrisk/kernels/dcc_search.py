@@ -18,7 +18,7 @@ from collatrisk.kernels.dcc import DccData, DccPoint, evaluate_dcc, stretch_into
 from collatrisk.kernels.dcc_tiles import evaluate_tiles, shape_for, tiles_work_size
 from collatrisk.kernels.jit import njit
 from collatrisk.kernels.packed import LANES
-from collatrisk.kernels.vector_tiles import LANES_OF_SIDE
+from collatrisk.kernels.tile_machine import LANES_OF_SIDE
 from collatrisk.kernels.vectors import WIDE
 
 STANDARD, CORRECTED, ASYMMETRIC, EWMA = range(4)

@@ -12,8 +12,8 @@ import numpy as np
 from collatrisk.kernels.jit import njit
 from collatrisk.kernels.packed import row_place
 from collatrisk.kernels.special import log
+from collatrisk.kernels.tile_machine import LANES_OF_SIDE
 from collatrisk.kernels.vector_tiles import (
-    LANES_OF_SIDE,
     add_along_tile,
     advance_falls_tile,
     advance_tile,

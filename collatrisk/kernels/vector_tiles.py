@@ -11,108 +11,12 @@ The same answers come from `collatrisk.kernels.dcc`; tests compare both, and num
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
-from numba.core import cgutils
 from numba.extending import intrinsic
 
-LANES_OF_SIDE = (0, 0, 16, 16, 8, 8)
-"""How many matrices lie side by side, by the side of a tile: small ones wait for one another's roots otherwise."""
-
-_word, _double = ir.IntType(64), ir.DoubleType()
-
-
-class _Machine:
-    """Loads, stores and arithmetic on runs of a flat float64 array."""
-
-    def __init__(self, context: Any, builder: Any, kind: Any, flat: Any, side: int) -> None:
-        self.builder = builder
-        self.side = side
-        lanes = LANES_OF_SIDE[side]
-        self.lanes = lanes
-        self.run = ir.VectorType(_double, lanes)
-        self.vector = _word(side * lanes)
-        self.data = context.make_array(kind)(context, builder, flat).data
-        module = builder.module
-        fma, root = ir.FunctionType(self.run, [self.run] * 3), ir.FunctionType(self.run, [self.run])
-        self.fma_of = cgutils.get_or_insert_function(module, fma, f"llvm.fma.v{lanes}f64")
-        self.root_of = cgutils.get_or_insert_function(module, root, f"llvm.sqrt.v{lanes}f64")
-
-    def _place(self, start: Any, run: int) -> Any:
-        spot = self.builder.gep(self.data, [self.builder.add(start, _word(run * self.lanes))])
-        return self.builder.bitcast(spot, self.run.as_pointer())
-
-    def load(self, start: Any, run: int = 0) -> Any:
-        return self.builder.load(self._place(start, run), align=8)
-
-    def store(self, value: Any, start: Any, run: int = 0) -> None:
-        self.builder.store(value, self._place(start, run), align=8)
-
-    def spread(self, number: Any) -> Any:
-        """The same number in every lane."""
-        one = self.builder.insert_element(ir.Constant(self.run, ir.Undefined), number, ir.Constant(ir.IntType(32), 0))
-        order = ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), [0] * self.lanes)
-        return self.builder.shuffle_vector(one, one, order)
-
-    def constant(self, number: float) -> Any:
-        return ir.Constant(self.run, [number] * self.lanes)
-
-    def fma(self, a: Any, b: Any, c: Any) -> Any:
-        return self.builder.call(self.fma_of, [a, b, c])
-
-    def minus(self, a: Any, b: Any, c: Any) -> Any:
-        """c - a b."""
-        return self.fma(self.builder.fneg(a), b, c)
-
-    def root(self, a: Any) -> Any:
-        return self.builder.call(self.root_of, [a])
-
-    def variables(self, values: list[Any]) -> list[Any]:
-        """Places for vectors that change in a loop; LLVM keeps them in registers."""
-        places = [cgutils.alloca_once(self.builder, self.run) for _ in values]
-        for place, value in zip(places, values, strict=True):
-            self.builder.store(value, place)
-        return places
-
-    def values(self, places: list[Any]) -> list[Any]:
-        return [self.builder.load(place) for place in places]
-
-    def tile(self, start: Any, row: Any, column: Any) -> Any:
-        """The offset of a tile of the triangle that begins at `start`."""
-        builder = self.builder
-        before = builder.lshr(builder.mul(row, builder.add(row, _word(1))), _word(1))
-        return builder.add(start, builder.mul(builder.add(before, column), _word(self.side**2 * self.lanes)))
-
-    def subtract(self, sums: list[Any], left: Any, right: Any, left_rows: bool, right_rows: bool) -> None:
-        """sums[m, n] -= sum over k of left times right; by rows: element (m, k) or (n, k), else (k, m) or (k, n)."""
-        held, side = self.values(sums), self.side
-        for k in range(side):
-            lefts = [self.load(left, m * self.side + k if left_rows else k * self.side + m) for m in range(self.side)]
-            rights = [
-                self.load(right, n * self.side + k if right_rows else k * self.side + n) for n in range(self.side)
-            ]
-            for m in range(self.side):
-                for n in range(self.side):
-                    held[m * self.side + n] = self.minus(lefts[m], rights[n], held[m * self.side + n])
-        for place, value in zip(sums, held, strict=True):
-            self.builder.store(value, place)
-
-    def loop(self, first: Any, last: Any) -> Any:
-        return cgutils.for_range_slice(self.builder, first, last, _word(1), intp=_word)
-
-
-def _generated(body: Callable[..., None]) -> Callable[..., None]:
-    """A code generator of numba's from one that takes the machine and the other arguments."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        machine = _Machine(context, builder, signature.args[0], arguments[0], len(signature.args[-1]))
-        body(machine, *arguments[1:-1])
-        return context.get_dummy_value()
-
-    return generate
+from collatrisk.kernels.tile_machine import Tiles, generated, word
 
 
 @intrinsic
@@ -120,12 +24,12 @@ def factor_tile(typing_context, flat, matrix, factor, inverses, i, j, shape):  #
     """Tile (i, j) of the lower Cholesky factors, those before it being there; 1 / diagonal from `inverses`."""
     signature = types.void(flat, types.int64, types.int64, types.int64, types.int64, types.int64, shape)
 
-    def body(machine: _Machine, matrix: Any, factor: Any, inverses: Any, i: Any, j: Any) -> None:
+    def body(machine: Tiles, matrix: Any, factor: Any, inverses: Any, i: Any, j: Any) -> None:
         side = machine.side
         builder = machine.builder
         source, target = machine.tile(matrix, i, j), machine.tile(factor, i, j)
         sums = machine.variables([machine.load(source, e) for e in range(side**2)])
-        with machine.loop(_word(0), j) as (k, _):
+        with machine.loop(word(0), j) as (k, _):
             machine.subtract(sums, machine.tile(factor, i, k), machine.tile(factor, j, k), True, True)
         own = builder.add(inverses, builder.mul(j, machine.vector))
         with builder.if_else(builder.icmp_signed("==", i, j)) as (diagonal, below):
@@ -134,10 +38,10 @@ def factor_tile(typing_context, flat, matrix, factor, inverses, i, j, shape):  #
             with below:
                 _solve_below(machine, machine.values(sums), target, machine.tile(factor, j, j), own)
 
-    return signature, _generated(body)
+    return signature, generated(body)
 
 
-def _factor_diagonal(machine: _Machine, held: list[Any], target: Any, inverses: Any) -> None:
+def _factor_diagonal(machine: Tiles, held: list[Any], target: Any, inverses: Any) -> None:
     side = machine.side
     for n in range(side):
         for k in range(n):
@@ -155,7 +59,7 @@ def _factor_diagonal(machine: _Machine, held: list[Any], target: Any, inverses: 
         machine.store(value, target, e)
 
 
-def _solve_below(machine: _Machine, held: list[Any], target: Any, diagonal: Any, inverses: Any) -> None:
+def _solve_below(machine: Tiles, held: list[Any], target: Any, diagonal: Any, inverses: Any) -> None:
     side = machine.side
     for n in range(side):
         inverse = machine.load(inverses, n)
@@ -172,7 +76,7 @@ def invert_tile(typing_context, flat, factor, inverse, inverses, i, j, shape):  
     """Tile (i, j) of the inverse K of the lower factors, those above it in its column being there."""
     signature = types.void(flat, types.int64, types.int64, types.int64, types.int64, types.int64, shape)
 
-    def body(machine: _Machine, factor: Any, inverse: Any, inverses: Any, i: Any, j: Any) -> None:
+    def body(machine: Tiles, factor: Any, inverse: Any, inverses: Any, i: Any, j: Any) -> None:
         side = machine.side
         builder = machine.builder
         diagonal = builder.icmp_signed("==", i, j)
@@ -192,7 +96,7 @@ def invert_tile(typing_context, flat, factor, inverse, inverses, i, j, shape):  
                 held[m * side + n] = builder.fmul(held[m * side + n], scale)
                 machine.store(held[m * side + n], target, m * side + n)
 
-    return signature, _generated(body)
+    return signature, generated(body)
 
 
 @intrinsic
@@ -200,13 +104,13 @@ def solve_tile(typing_context, flat, factor, inverses, vector, i, shape):  # typ
     """Four elements of L^-1 vector in place, those before them being there."""
     signature = types.void(flat, types.int64, types.int64, types.int64, types.int64, shape)
 
-    def body(machine: _Machine, factor: Any, inverses: Any, vector: Any, i: Any) -> None:
+    def body(machine: Tiles, factor: Any, inverses: Any, vector: Any, i: Any) -> None:
         side = machine.side
         builder = machine.builder
         shift = builder.mul(i, machine.vector)
         own, scales = builder.add(vector, shift), builder.add(inverses, shift)
         sums = machine.variables([machine.load(own, m) for m in range(side)])
-        with machine.loop(_word(0), i) as (k, _):
+        with machine.loop(word(0), i) as (k, _):
             tile = machine.tile(factor, i, k)
             part = builder.add(vector, builder.mul(k, machine.vector))
             _subtract_rows(machine, sums, tile, part, by_rows=True)
@@ -217,7 +121,7 @@ def solve_tile(typing_context, flat, factor, inverses, vector, i, shape):  # typ
             held[m] = builder.fmul(held[m], machine.load(scales, m))
             machine.store(held[m], own, m)
 
-    return signature, _generated(body)
+    return signature, generated(body)
 
 
 @intrinsic
@@ -225,7 +129,7 @@ def transposed_tile(typing_context, flat, inverse, vector, target, j, tiles, sha
     """Four elements of -K' vector."""
     signature = types.void(flat, types.int64, types.int64, types.int64, types.int64, types.int64, shape)
 
-    def body(machine: _Machine, inverse: Any, vector: Any, target: Any, j: Any, tiles: Any) -> None:
+    def body(machine: Tiles, inverse: Any, vector: Any, target: Any, j: Any, tiles: Any) -> None:
         side = machine.side
         builder = machine.builder
         sums = machine.variables([machine.constant(0.0)] * side)
@@ -236,10 +140,10 @@ def transposed_tile(typing_context, flat, inverse, vector, target, j, tiles, sha
         for m, value in enumerate(machine.values(sums)):
             machine.store(value, own, m)
 
-    return signature, _generated(body)
+    return signature, generated(body)
 
 
-def _subtract_rows(machine: _Machine, sums: list[Any], tile: Any, vector: Any, *, by_rows: bool) -> None:
+def _subtract_rows(machine: Tiles, sums: list[Any], tile: Any, vector: Any, *, by_rows: bool) -> None:
     side = machine.side
     held = machine.values(sums)
     for k in range(side):
@@ -258,7 +162,7 @@ def slope_tile(typing_context, flat, inverse, sd, weighted, x, v, slopes, i, j, 
     """
     signature = types.void(flat, *[types.int64] * 9, shape)
 
-    def body(machine: _Machine, inverse: Any, sd: Any, weighted: Any, x: Any, v: Any, slopes: Any, *where: Any) -> None:
+    def body(machine: Tiles, inverse: Any, sd: Any, weighted: Any, x: Any, v: Any, slopes: Any, *where: Any) -> None:
         side = machine.side
         i, j, tiles = where
         builder = machine.builder
@@ -285,7 +189,7 @@ def slope_tile(typing_context, flat, inverse, sd, weighted, x, v, slopes, i, j, 
                 for e, value in enumerate(held):
                     machine.store(value, target, e)
 
-    return signature, _generated(body)
+    return signature, generated(body)
 
 
 @intrinsic
@@ -293,7 +197,7 @@ def standardise_tile(typing_context, flat, matrix, inverses, x, sd, scaled, rati
     """Of four assets: sd and x sd; from `ratios` the product of sd over the diagonal of the factor."""
     signature = types.void(flat, *[types.int64] * 7, shape)
 
-    def body(machine: _Machine, matrix: Any, inverses: Any, x: Any, sd: Any, scaled: Any, ratios: Any, i: Any) -> None:
+    def body(machine: Tiles, matrix: Any, inverses: Any, x: Any, sd: Any, scaled: Any, ratios: Any, i: Any) -> None:
         side = machine.side
         builder = machine.builder
         rows, tile = builder.mul(i, machine.vector), machine.tile(matrix, i, i)
@@ -303,9 +207,9 @@ def standardise_tile(typing_context, flat, matrix, inverses, x, sd, scaled, rati
             machine.store(root, builder.add(sd, rows), m)
             machine.store(builder.fmul(root, machine.load(builder.add(x, rows), m)), builder.add(scaled, rows), m)
             product = builder.fmul(product, builder.fmul(root, machine.load(builder.add(inverses, rows), m)))
-        machine.store(product, builder.add(ratios, builder.mul(i, _word(machine.lanes))))
+        machine.store(product, builder.add(ratios, builder.mul(i, word(machine.lanes))))
 
-    return signature, _generated(body)
+    return signature, generated(body)
 
 
 @intrinsic
@@ -313,11 +217,11 @@ def subtract_dot(typing_context, flat, left, right, runs, target, shape):  # typ
     """flat[target] -= sum over `runs`, a multiple of the side, of left times right."""
     signature = types.void(flat, types.int64, types.int64, types.int64, types.int64, shape)
 
-    def body(machine: _Machine, left: Any, right: Any, runs: Any, target: Any) -> None:
+    def body(machine: Tiles, left: Any, right: Any, runs: Any, target: Any) -> None:
         side = machine.side
         builder = machine.builder
         sums = machine.variables([machine.load(target), *[machine.constant(0.0)] * (side - 1)])
-        with machine.loop(_word(0), builder.udiv(runs, _word(side))) as (k, _):
+        with machine.loop(word(0), builder.udiv(runs, word(side))) as (k, _):
             shift = builder.mul(k, machine.vector)
             one, other = builder.add(left, shift), builder.add(right, shift)
             for m, place in enumerate(sums):
@@ -327,7 +231,7 @@ def subtract_dot(typing_context, flat, left, right, runs, target, shape):  # typ
             total = builder.fadd(total, more)
         machine.store(total, target)
 
-    return signature, _generated(body)
+    return signature, generated(body)
 
 
 @intrinsic
@@ -339,7 +243,7 @@ def advance_tile(typing_context, flat, matrices, step, driving, constants, count
     integers, reals = [types.int64] * 5, [types.float64] * 2
     signature = types.void(flat, *integers, *reals, types.int64, types.int64, shape)
 
-    def body(machine: _Machine, matrices: Any, step: Any, driving: Any, constants: Any, count: Any, *rest: Any) -> None:
+    def body(machine: Tiles, matrices: Any, step: Any, driving: Any, constants: Any, count: Any, *rest: Any) -> None:
         side = machine.side
         a, b, i, j = rest
         builder = machine.builder
@@ -348,8 +252,8 @@ def advance_tile(typing_context, flat, matrices, step, driving, constants, count
         left = [machine.load(rows, m) for m in range(side)]
         right = [machine.load(columns, n) for n in range(side)]
         first = machine.tile(matrices, i, j)
-        places = [first, builder.add(first, step), builder.add(first, builder.shl(step, _word(1)))]
-        own = builder.add(constants, builder.udiv(builder.sub(first, matrices), _word(machine.lanes)))
+        places = [first, builder.add(first, step), builder.add(first, builder.shl(step, word(1)))]
+        own = builder.add(constants, builder.udiv(builder.sub(first, matrices), word(machine.lanes)))
         for e in range(side**2):
             level, in_a, in_b = (_number(machine, own, count, part, e) for part in range(3))
             product = builder.fmul(left[e // side], right[e % side])
@@ -358,13 +262,13 @@ def advance_tile(typing_context, flat, matrices, step, driving, constants, count
             machine.store(machine.fma(keep, qa, builder.fadd(product, in_a)), places[1], e)
             machine.store(machine.fma(keep, q, machine.fma(gain, product, level)), places[0], e)
 
-    return signature, _generated(body)
+    return signature, generated(body)
 
 
-def _number(machine: _Machine, start: Any, count: Any, part: int, element: int) -> Any:
+def _number(machine: Tiles, start: Any, count: Any, part: int, element: int) -> Any:
     """A single number of the array in every lane."""
     builder = machine.builder
-    at = builder.add(start, builder.add(builder.mul(count, _word(part)), _word(element)))
+    at = builder.add(start, builder.add(builder.mul(count, word(part)), word(element)))
     return machine.spread(builder.load(builder.gep(machine.data, [at])))
 
 
@@ -374,7 +278,7 @@ def advance_falls_tile(typing_context, flat, matrices, step, driving, constants,
     integers, reals = [types.int64] * 5, [types.float64] * 2
     signature = types.void(flat, *integers, *reals, types.int64, types.int64, shape)
 
-    def body(machine: _Machine, matrices: Any, step: Any, driving: Any, constants: Any, count: Any, *rest: Any) -> None:
+    def body(machine: Tiles, matrices: Any, step: Any, driving: Any, constants: Any, count: Any, *rest: Any) -> None:
         side = machine.side
         g, b, i, j = rest
         builder = machine.builder
@@ -387,15 +291,15 @@ def advance_falls_tile(typing_context, flat, matrices, step, driving, constants,
 
         left, right = falls(i), falls(j)
         first = machine.tile(matrices, i, j)
-        last = builder.add(first, builder.mul(step, _word(3)))
-        own = builder.add(constants, builder.udiv(builder.sub(first, matrices), _word(machine.lanes)))
+        last = builder.add(first, builder.mul(step, word(3)))
+        own = builder.add(constants, builder.udiv(builder.sub(first, matrices), word(machine.lanes)))
         for e in range(side**2):
             product = builder.fmul(left[e // side], right[e % side])
             moved = builder.fadd(product, _number(machine, own, count, 3, e))
             machine.store(machine.fma(keep, machine.load(last, e), moved), last, e)
             machine.store(machine.fma(gain, product, machine.load(first, e)), first, e)
 
-    return signature, _generated(body)
+    return signature, generated(body)
 
 
 @intrinsic
@@ -403,7 +307,7 @@ def add_along_tile(typing_context, flat, matrix, driving, along, factor, i, j, s
     """Tile (i, j) of a matrix += factor (w u' + u w'), u from `driving`, w from `along`."""
     signature = types.void(flat, types.int64, types.int64, types.int64, types.float64, types.int64, types.int64, shape)
 
-    def body(machine: _Machine, matrix: Any, driving: Any, along: Any, factor: Any, i: Any, j: Any) -> None:
+    def body(machine: Tiles, matrix: Any, driving: Any, along: Any, factor: Any, i: Any, j: Any) -> None:
         side = machine.side
         builder = machine.builder
         scale, target = machine.spread(factor), machine.tile(matrix, i, j)
@@ -417,4 +321,4 @@ def add_along_tile(typing_context, flat, matrix, driving, along, factor, i, j, s
             product = machine.fma(moved_left[m], right[n], builder.fmul(left[m], moved_right[n]))
             machine.store(machine.fma(scale, product, machine.load(target, e)), target, e)
 
-    return signature, _generated(body)
+    return signature, generated(body)
