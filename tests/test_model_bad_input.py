@@ -105,6 +105,8 @@ def test_windows_on_a_clock_that_the_history_contradicts() -> None:
     with pytest.raises(cr.InputError, match="use clock='business'"):
         cr.HistoricalWindows(HISTORY[DAYS.day_of_week < 5], 10, clock="24/7")
     assert cr.HistoricalWindows(HISTORY, 10, clock="24/7").n_paths == 50
+    with pytest.raises(cr.DataError, match="must hold at least one row"):
+        cr.HistoricalWindows(HISTORY.iloc[:0], 10, clock="24/7")
 
 
 def test_files_of_models(tmp_path: Path) -> None:

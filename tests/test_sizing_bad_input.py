@@ -50,3 +50,10 @@ def test_an_asset_of_the_source_is_not_cash(currency: Any) -> None:
         cr.haircut(SOURCE, "ETH", level=0.99, mpor_days=5, currency=currency)
     with pytest.raises(cr.InputError, match="currency"):
         cr.max_ltv(SOURCE, "ETH", TERMS, max_call_probability=0.05, currency=currency)
+
+
+def test_the_asset_of_a_threshold_is_a_name() -> None:
+    several: Any = ["ETH"]
+    loan = cr.Loan({"ETH": 1.0}, 1e6, 0.5)
+    with pytest.raises(cr.InputError, match="must be held"):
+        cr.liquidation_threshold(SOURCE, loan, TERMS, max_shortfall_probability=0.01, asset=several)

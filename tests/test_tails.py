@@ -236,6 +236,9 @@ def test_bad_input():
     for bad in (np.ones(500), np.array([1.0, np.nan] * 200), ["a"] * 300, np.ones((300, 2)), student(100)):
         with pytest.raises(DataError):
             fit_tails(bad)
+    for scale in (1e-300, 1e300):
+        with pytest.raises(DataError, match="must lie within"):
+            fit_tails(student() * scale)
     with pytest.raises(FitError, match="exceedances"):
         fit_pareto(np.arange(10.0), 8.5)
     assert innovations_from_dict(GpdTails(0.05).to_dict()) == GpdTails(0.05)

@@ -230,6 +230,8 @@ def test_arguments_are_refused_all_at_once():
         fit_panel([simulate(100, 1)], executor=2)
     with pytest.raises(InputError, match="3 problems"):
         rolling_fit(simulate(100, 1), window=200, refit_every=0)
+    with pytest.raises(InputError, match="spec = 'garch'"):
+        rolling_fit(simulate(100, 1), "garch", window=60)
     with pytest.raises(DataError, match="must hold numbers"):
         rolling_fit(["a"] * 100, window=60)
 

@@ -174,6 +174,7 @@ class HistoricalWindows:
 
 def _check_history(assets: tuple[str, ...], history: FloatArray) -> None:
     problems = Problems(_TITLE, DataError)
+    problems.check(len(history) > 0, "prices", "0 rows", "must hold at least one row", "load more history")
     for k, asset in enumerate(assets):
         bad = np.flatnonzero(~(np.isfinite(history[:, k]) & (history[:, k] > 0.0)))
         if bad.size:

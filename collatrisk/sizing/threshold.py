@@ -207,7 +207,11 @@ def _sweep(problems: Problems, source: PathSource, account: object, terms: objec
         return None
     values = {name: units * prices[name] for name, units in held.holdings.items() if units > 0}
     if asset is not None and not problems.check(
-        asset in values, "asset", asset, f"must be held (held: {', '.join(values) or 'nothing'})", "name one of them"
+        isinstance(asset, str) and asset in values,
+        "asset",
+        asset,
+        f"must be held (held: {', '.join(values) or 'nothing'})",
+        "name one of them",
     ):
         return None
     thresholds = {name: collected(problems, terms.threshold_of, name, held.currency) for name in values}

@@ -100,7 +100,7 @@ def rolling_fit(
     problems = Problems("rolling_fit")
     check_options(problems, spec, presample, starts)
     name, values = _one_series(returns)
-    low = shortest(spec)
+    low = shortest(spec if isinstance(spec, Garch) else Garch())
     window = problems.integer(
         "window", window, low=low, high=max(values.size, low), remedy="250 to 2500 days are usual"
     )

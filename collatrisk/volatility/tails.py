@@ -29,6 +29,7 @@ SIDES = ("lower", "upper")
 STABILITY_THRESHOLDS = (0.025, 0.05, 0.075, 0.1, 0.125, 0.15)
 
 _FEWEST, _WANTED = 15, 50  # exceedances a tail
+_SMALLEST = 1e-100  # the largest residual: squares of less vanish, and squares of its inverse overflow
 _KNOT_WIDTH = 0.125  # of the normal score
 
 
@@ -237,6 +238,10 @@ def _checked(residuals: Any, spec: GpdTails) -> tuple[str, Array]:
     problems.raise_if_any()
     varies = values.size > 0 and float(np.ptp(values)) > 0.0
     problems.check(varies, name, "constant", "must vary", "leave the series out")
+    largest = float(np.max(np.abs(values), initial=0.0))
+    usual = not varies or _SMALLEST <= largest <= 1.0 / _SMALLEST
+    rule = f"must lie within -+{1.0 / _SMALLEST:g}, and the largest be at least {_SMALLEST:g}"
+    problems.check(usual, name, f"the largest is {largest:g}", rule, "standardise them: about 1 is usual")
     count = round(spec.threshold * values.size)
     rule = f"must leave at least {_FEWEST} in each tail (threshold {spec.threshold:g})"
     problems.check(count >= _FEWEST, name, f"{values.size} residuals", rule, "raise the threshold or give more data")
