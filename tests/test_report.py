@@ -153,6 +153,31 @@ def test_simulated_stress_numbers_have_intervals_and_certain_ones_have_none() ->
     assert _mean({**amount, "shortfall_low": np.nan}, "shortfall") == Cell("5,000")
 
 
+def test_room_is_promised_to_no_row_that_breaches_a_limit(result: StudyResult) -> None:
+    from dataclasses import replace
+
+    rows = result.executive.copy()
+    rows["max_ltv"] = rows["ltv"] + 0.1 - 0.01 * np.arange(len(rows))
+    rows["rating"] = ["breach", *["within"] * (len(rows) - 1)]
+    promised = re.findall(r"Most room: ([^<]*?) could", render_html(replace(result, executive=rows)))
+    assert promised == [f"{rows['book'].iloc[1]} ({rows['terms'].iloc[1]})"]
+    rows["rating"] = "breach"
+    assert "Most room" not in render_html(replace(result, executive=rows))
+
+
+def test_pegs_have_a_table_of_parameters_of_their_own(result: StudyResult) -> None:
+    from dataclasses import replace
+
+    asset = str(result.model_parameters["asset"].iloc[0])
+    coin = [{"asset": "USDX", "parameter": name, "value": 0.1, "std_error": 0.01} for name in ("center", "nu")]
+    rows = [*result.model_parameters.to_dict("records"), *coin]
+    shown = render_html(replace(result, model_parameters=table("model_parameters", rows)))
+    own = shown[shown.index("Parameters, standard errors") : shown.index("Parameters of pegs")]
+    assert asset in own
+    assert "USDX" not in own
+    assert "center" not in own
+
+
 def test_names_cannot_break_out_of_the_page(evil: StudyResult) -> None:
     page = render_html(evil)
     checker = check(page)
@@ -259,6 +284,13 @@ def test_labels_are_spread_in_order_and_inside(positions: list[float], gap: floa
         (words.money_estimate(1234.5, 1000.0, float("inf")), ("1,234", "1,000 to unbounded")),
         (words.with_error(-0.01234, 0.00056), ("\u22120.01234", "0.00056")),
         (words.probability(0.00012), "0.012\u202f%"),
+        (words.change(-0.614), "\u221261\u202f%"),
+        (words.change(0.2), "+20\u202f%"),
+        (words.change(-0.0004), "0\u202f%"),
+        (words.change(-0.9968), "\u221299.7\u202f%"),
+        (words.change(-1.0), "\u2212100\u202f%"),
+        (words.correlation(-0.004), "0.00"),
+        (words.correlation(-0.26), "\u22120.26"),
         (words.share(0.05), "5\u202f%"),
         (words.listed(["a", "b", "c"]), "a, b and c"),
     ],

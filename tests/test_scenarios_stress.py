@@ -112,7 +112,7 @@ def test_the_model_row_is_the_margin_engine_on_the_stressed_model() -> None:
     assert row["margin_called_low"] < row["margin_called"] < row["margin_called_high"]
     calm = run_margin(PathPlan(model(), n_paths=3_000, horizon_days=10, seed=5), loan(), TERMS)
     assert called.value > calm.probability("margin_called").value
-    assert "volatility starts at 2 x average; correlation 0.95" in row["applied"]
+    assert "volatility starts at 2 x average, never below today's; correlation 0.95" in row["applied"]
 
 
 def test_a_depeg_reaches_the_account() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shlex
 import sys
@@ -161,7 +162,9 @@ def _estimate(row: Mapping[Hashable, Any], name: str, decimals: int) -> str:
     shown = _percent(row[name], decimals)
     if row[name] != row[name] or f"{name}_low" not in row:
         return shown
-    return f"{shown}\n{100 * row[f'{name}_low']:.{decimals}f}-{100 * row[f'{name}_high']:.{decimals}f}"
+    low, high = 100 * row[f"{name}_low"], 100 * row[f"{name}_high"]
+    bounds = f"{low:.{decimals}f}-{high:.{decimals}f}" if math.isfinite(high) else f"from {low:.{decimals}f}"
+    return f"{shown}\n{bounds}"
 
 
 def _unknown_scenario(name: str, known: list[str]) -> Problem:

@@ -70,7 +70,8 @@ def header_facts(result: StudyResult) -> tuple[tuple[str, str], ...]:
 
 
 def _models(result: StudyResult) -> str:
-    names = dict.fromkeys(f"{row['volatility_model']} ({row['innovations']})" for row in records(result.model_summary))
+    rows = records(result.model_summary)
+    names = dict.fromkeys(f"{row['volatility_model'].partition(' (figures')[0]} ({row['innovations']})" for row in rows)
     return "; ".join([*names, result.run.dependence])
 
 

@@ -24,6 +24,20 @@ def percent(value: float, decimals: int = 1) -> str:
     return f"{100 * value:.{decimals}f}{THIN}%"
 
 
+def change(value: float) -> str:
+    """A signed change in whole percents, ``−61 %``; one decimal where all but nothing is lost, no sign on none."""
+    if not math.isfinite(value):
+        return MISSING
+    decimals = 1 if 0.995 <= -value < 1 else 0
+    shown = f"{100 * value:+.{decimals}f}"
+    return f"{'0' if float(shown) == 0 else shown.replace('-', '−')}{THIN}%"
+
+
+def correlation(value: float) -> str:
+    """Two decimals; what rounds to nothing has no sign."""
+    return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")
+
+
 def share(value: float) -> str:
     """A given fraction, not an estimate: as many digits as it was given with, ``5 %``."""
     return f"{100 * value:.6g}{THIN}%" if math.isfinite(value) else MISSING

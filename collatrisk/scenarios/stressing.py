@@ -45,7 +45,7 @@ def stressed_text(scenario: Scenario, assets: tuple[str, ...]) -> str:
     block = _block(scenario)
     scales = dict.fromkeys(block.scale_of(asset) for asset in assets)
     multiples = ", ".join(_scale_text(block, scale, assets, len(scales) == 1) for scale in scales)
-    parts = [f"volatility starts at {multiples}"]
+    parts = [f"volatility starts at {multiples}, never below today's"]
     if block.correlation is not None:
         rho, weight = block.correlation
         parts.append(f"correlation {rho:g} with weight {weight:g}, every pair")

@@ -181,9 +181,9 @@ class StudyResult:
 
     def __repr__(self) -> str:
         books, failed = len(self.executive), len(self.failures)
-        return (
-            f"StudyResult({self.study.headline}: {books} books and terms, {failed} failed cells, status {self.status})"
-        )
+        rows = f"{books} {'pair' if books == 1 else 'pairs'} of book and terms"
+        cells = f"{failed} failed {'cell' if failed == 1 else 'cells'}"
+        return f"StudyResult({self.study.headline}: {rows}, {cells}, status {self.status})"
 
     def _repr_html_(self) -> str:
         columns = ["book", "terms", "rating", *QUANTITIES]

@@ -122,8 +122,8 @@ class VolatilityFit:
         """The expected variance of each of the next `horizon` residuals, (horizon,).
 
         Exact where there is a closed form: recursions that are linear in the variance (GARCH, GJR, FIGARCH of power 2,
-        APARCH with delta 2, EWMA, RiskMetrics 2006) and EGARCH, which with t innovations has none but the next: inf.
-        Otherwise (TGARCH, APARCH) the mean of 4 096 simulated continuations with a fixed seed.
+        APARCH with delta 2, EWMA, RiskMetrics 2006), TGARCH(1,1), and EGARCH, which with t innovations has none but the
+        next: inf. Otherwise (APARCH, TGARCH with more lags) the mean of 4 096 continuations with a fixed seed.
         """
         state = np.array(self.last_residuals), np.array(self.last_variances)
         return self.coefficients.forecast(*state, checked_horizon(horizon), self.law)

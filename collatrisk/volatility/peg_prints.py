@@ -50,10 +50,10 @@ def lone_prints(
     if not places.size:
         return usable, []
     named = tuple(f"{_row(rows[i])}: {basis[i] - middle[i - 1]:+.2%}" for i in places[:20])
-    text = (
-        f"{places.size} single prints stand far from both neighbours and were left out as bad prints; if they were "
-        "real, use finer prices, or lone_prints='keep'"
-    )
+    one = places.size == 1
+    text = f"{places.size} single {'print stands' if one else 'prints stand'} far from both neighbours and "
+    text += f"{'was left out as a bad print; if it was' if one else 'were left out as bad prints; if they were'} real, "
+    text += "use finer prices, or lone_prints='keep'"
     return usable, [Finding("lone-prints", "warning", name, text, named)]
 
 

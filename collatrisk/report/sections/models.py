@@ -18,11 +18,12 @@ if TYPE_CHECKING:
     from collatrisk.study.result import StudyResult
 
 _MOST_ROWS = 6
+_OF_PEGS = "center"
 
 
 def model_section(result: StudyResult) -> Section:
     """Volatility, parameters, dependence and what the fits noticed."""
-    tables = [_summary(result.model_summary), _parameters(result.model_parameters)]
+    tables = [_summary(result.model_summary), *_parameters(result.model_parameters)]
     if len(set(result.correlation["asset"])) > 1:
         tables.append(_correlation(result.correlation))
     tables.append(findings_table(result.model_findings, "Findings on models and terms"))
@@ -109,7 +110,7 @@ def _summary(frame: pd.DataFrame) -> Table:
                 if row["long_run_volatility"] == row["long_run_volatility"]
                 else "none"
             ),
-            Cell(text.number(row["persistence"], 4)),
+            Cell(f"{row['persistence']:.4f}" if row["persistence"] == row["persistence"] else text.MISSING),
             Cell(text.number(row["half_life_days"], 3)),
             Cell(f"{row['loglikelihood']:,.1f}" if row["loglikelihood"] == row["loglikelihood"] else text.MISSING),
             Cell(text.count(row["n_obs"])),
@@ -120,7 +121,17 @@ def _summary(frame: pd.DataFrame) -> Table:
     return Table(heads, rows, "One asset over time", "model")
 
 
-def _parameters(frame: pd.DataFrame) -> Table:
+def _parameters(frame: pd.DataFrame) -> list[Table]:
+    """One table for volatility models and one for pegs, which share but the shape of the law."""
+    pegs = frame["asset"].isin(set(frame.loc[frame["parameter"] == _OF_PEGS, "asset"]))
+    parts = (
+        (frame[~pegs], "Parameters, standard errors in brackets"),
+        (frame[pegs], "Parameters of pegs, standard errors in brackets"),
+    )
+    return [_parameter_table(part, caption) for part, caption in parts if len(part)]
+
+
+def _parameter_table(frame: pd.DataFrame, caption: str) -> Table:
     names = list(dict.fromkeys(frame["parameter"]))
     found = {(row["asset"], row["parameter"]): row for row in records(frame)}
     rows = []
@@ -132,7 +143,7 @@ def _parameters(frame: pd.DataFrame) -> Table:
             cells.append(Cell(value, f"({error})" if error else ""))
         rows.append(tuple(cells))
     heads = (Column("Asset", "", "left"), *(Column(_greek(name)) for name in names))
-    return Table(heads, tuple(rows), "Parameters, standard errors in brackets", "model")
+    return Table(heads, tuple(rows), caption, "model")
 
 
 def _greek(name: str) -> str:
@@ -144,16 +155,20 @@ def _greek(name: str) -> str:
         "beta": "\u03b2",
         "nu": "\u03bd",
         "lambda": "\u03bb",
+        "delta": "\u03b4",
+        "phi": "\u03c6",
+        "sigma": "\u03c3",
     }
     stem, _, lag = name.partition("[")
-    return f"{letters.get(stem, stem)}{lag.rstrip(']')}"
+    stem, _, regime = stem.partition("_")
+    return f"{letters.get(stem, stem)}{lag.rstrip(']')}{' ' + regime if regime else ''}"
 
 
 def _correlation(frame: pd.DataFrame) -> Table:
     assets = list(dict.fromkeys(frame["asset"]))
     found = {(row["asset"], row["other"]): row["correlation"] for row in records(frame)}
     rows = tuple(
-        (Cell(one), *(Cell(f"{found[one, other]:.2f}" if j <= i else "") for j, other in enumerate(assets)))
+        (Cell(one), *(Cell(text.correlation(found[one, other]) if j <= i else "") for j, other in enumerate(assets)))
         for i, one in enumerate(assets)
     )
     heads = (Column("", "", "left"), *(Column(asset) for asset in assets))

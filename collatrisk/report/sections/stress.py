@@ -20,8 +20,8 @@ _MOST_COLUMNS = 8
 _CAPTIONS = {
     "shock": "Instantaneous shock: how far it goes, the collateral\u2019s change, and what is short",
     "replay": "Replay of history: how far it goes, the collateral at its lowest",
-    "model": "Stressed model: probability of a margin call / a liquidation; mean change in the worst 1\u202f%;"
-    " 95\u202f% intervals in the table of every cell",
+    "model": "Stressed model: probability of a margin call / a liquidation; tail: the collateral\u2019s mean change in"
+    " the worst 1\u202f%; 95\u202f% intervals in the table of every cell",
 }
 
 
@@ -45,6 +45,11 @@ def stress_section(result: StudyResult) -> Section:
         " liquidation, or a shortfall that liquidation cannot cover. An asset that a scenario does not name follows a"
         " stated proxy, or the cell is refused; the table of all cells says which."
     )
+    if "model" in set(said["application"]):
+        lead += (
+            " A stressed model starts at a multiple of each asset\u2019s average volatility, never below today\u2019s:"
+            " where it asks for less and moves nothing else, the figures are those without stress."
+        )
     if silent:
         lead += f" {text.plural(silent, 'scenario')} of the catalogue say nothing about these assets and are left out."
     return Section("stress", "Stress tests", lead, tables=tuple(tables), after=(_numbers(said),))
@@ -78,7 +83,7 @@ def _outcome(row: dict[str, Any] | None) -> Cell:
     if row is None or row["status"] != "ok":
         return _silent(row)
     mark = OUTCOMES.get(row["outcome"], Mark(row["outcome"], "", "grey"))
-    note = _signed(row["collateral_change"])
+    note = text.change(row["collateral_change"])
     if row["shortfall"] > 0:
         note += f", short {text.money(row['shortfall'])}"
     return Cell("", note, mark)
@@ -87,18 +92,14 @@ def _outcome(row: dict[str, Any] | None) -> Cell:
 def _chances(row: dict[str, Any] | None) -> Cell:
     if row is None or row["status"] != "ok":
         return _silent(row)
-    both = f"{text.probability(row['margin_called'])} / {text.probability(row['liquidated'])}"
-    return Cell(both, f"worst 1\u202f%: {_signed(row['collateral_change'])}")
+    called = text.probability(row["margin_called"]).removesuffix(f"{text.THIN}%")
+    return Cell(f"{called} / {text.probability(row['liquidated'])}", f"tail {text.change(row['collateral_change'])}")
 
 
 def _silent(row: dict[str, Any] | None) -> Cell:
     if row is None:
         return Cell("")
     return Cell("", row["reason"], OUTCOMES["failed" if row["status"] == "failed" else "refused"])
-
-
-def _signed(change: float) -> str:
-    return f"{100 * change:+.0f}\u202f%".replace("-", "\u2212") if change == change else text.MISSING
 
 
 def _numbers(rows: pd.DataFrame) -> Table:
@@ -122,7 +123,7 @@ def _line(row: dict[str, Any]) -> tuple[Cell, ...]:
         return *head, Cell(f"Not computed: {row['reason']}", span=7)
     return (
         *head,
-        Cell(_signed(row["collateral_change"])),
+        Cell(text.change(row["collateral_change"])),
         Cell(text.number(row["health_factor_after"], 3)),
         _chance(row, "margin_called"),
         _chance(row, "liquidated"),

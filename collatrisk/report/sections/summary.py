@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from collatrisk.report.palette import RATINGS
 from collatrisk.report.tables import records
-from collatrisk.report.text import days, listed, money, money_estimate, percent_estimate, plural, probability, share
+from collatrisk.report.text import (
+    change,
+    days,
+    listed,
+    money,
+    money_estimate,
+    percent_estimate,
+    plural,
+    probability,
+    share,
+)
 from collatrisk.report.view import Cell, Column, Section, Table
 
 if TYPE_CHECKING:
@@ -125,19 +135,19 @@ def _broken(row: dict[str, Any], sizing: Sizing) -> str:
 
 
 def _room(done: pd.DataFrame) -> list[str]:
-    """By how much the stated LTV must fall, or may rise, at the two ends."""
+    """By how much the stated LTV must fall, or may rise, at the two ends; a row in breach has no room."""
     rows = [row for row in records(done) if math.isfinite(row["max_ltv"])]
-    if not rows:
-        return []
     rows.sort(key=lambda row: row["max_ltv"] - row["ltv"])
-    tight, loose = rows[0], rows[-1]
     texts = []
-    if tight["max_ltv"] < tight["ltv"]:
+    if rows and rows[0]["max_ltv"] < rows[0]["ltv"]:
+        tight = rows[0]
         move = f"from a loan-to-value of {share(round(tight['ltv'], 4))} to {share(round(tight['max_ltv'], 3))}"
         texts.append(
             f"Largest change: {tight['book']} ({tight['terms']}) {move}, the most that keeps a call tolerably rare."
         )
-    if loose["max_ltv"] > loose["ltv"]:
+    sound = [row for row in rows if row["rating"] != "breach" and row["max_ltv"] > row["ltv"]]
+    if sound:
+        loose = sound[-1]
         room = f"could carry {share(round(loose['max_ltv'], 3))} against {share(round(loose['ltv'], 4))} stated"
         texts.append(f"Most room: {loose['book']} ({loose['terms']}) {room}.")
     return texts
@@ -149,10 +159,10 @@ def _stress(table: pd.DataFrame) -> list[str]:
     if not len(shocks):
         return []
     worst = records(shocks.sort_values(["shortfall", "collateral_change"], ascending=[False, True]))[0]
-    change = f"{100 * worst['collateral_change']:+.0f}\u202f%".replace("-", "\u2212")
     effect = (
         f"a shortfall of {money(worst['shortfall'])}"
         if worst["shortfall"] > 0
         else f"a health factor of {worst['health_factor_after']:.2f}"
     )
-    return [f"Worst shock: {worst['title']} moves the collateral of {worst['book']} by {change} and leaves {effect}."]
+    moved = f"{worst['title']} moves the collateral of {worst['book']} by {change(worst['collateral_change'])}"
+    return [f"Worst shock: {moved} and leaves {effect}."]

@@ -47,9 +47,10 @@ def load_study(path: str | Path) -> Study:
 
 
 def _parse(path: Path) -> dict[str, Any]:
-    problems = Problems(f"Study file {path.name}")
+    problems = Problems(f"Study file {path.name or path}")
     if not path.is_file():
-        problems.add("study file", str(path), "does not exist", "run `collatrisk init lombard`, or check the path")
+        rule = "is a folder" if path.is_dir() else "does not exist"
+        problems.add("study file", str(path), rule, "run `collatrisk init lombard`, or check the path")
         problems.raise_if_any()
     if path.stat().st_size > _MAX_BYTES:
         problems.add("study file", str(path), "is larger than 4 MiB", "a study file is a page of text; is it data?")
@@ -74,7 +75,7 @@ class _Reading:
             StudyFile.model_validate(document)
         except ValidationError as error:
             self.found = shape_problems(error, document)
-        self.problems = Problems(f"Study file {path.name}")
+        self.problems = Problems(f"Study file {path.name or path}")
         self.problems.found.extend(self.found.values())
         self.sound = _without(document, list(self.found))
 
