@@ -92,7 +92,7 @@ def _by_default(
     findings = [Finding("peg-stress-not-identified", "warning", name, seen)]
     for parameter in missing:
         held.setdefault(parameter, default_stress(clock.step_days)[parameter])
-        text = f"{name}: {parameter} is the default {held[parameter]:.4g} ({DEFAULT_SOURCE}); give it in Peg(given=...)"
+        text = f"{parameter} is the default {held[parameter]:.4g} ({DEFAULT_SOURCE}); give it in Peg(given=...)"
         findings.append(Finding("peg-default-used", "info", parameter, text))
     return held, findings
 
