@@ -14,6 +14,14 @@ from collatrisk.base.tables import html_table, neutralise_formula
 from collatrisk.base.validation import Problems
 
 
+def test_a_finding_about_a_part_names_the_part_once() -> None:
+    named = Finding("parameter-on-bound", "info", "alpha[1]", "alpha[1] is on its bound 0")
+    other = Finding("ljung-box", "warning", "residuals", "autocorrelated")
+    assert named.of_part("BTC") == Finding("parameter-on-bound", "info", "BTC", named.message)
+    assert other.of_part("BTC").message == "residuals: autocorrelated"
+    assert other.of_part("residuals") is other
+
+
 def test_all_problems_are_raised_at_once_with_name_value_rule_and_remedy() -> None:
     problems = Problems("Loan")
     problems.number("ltv", 99, low=0, high=1, open_low=True, remedy="give 0.99 for 99 %")

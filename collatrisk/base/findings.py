@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 Severity = Literal["info", "warning", "error"]
@@ -28,6 +28,13 @@ class Finding:
     subject: str
     message: str
     rows: tuple[str, ...] = ()
+
+    def of_part(self, subject: str) -> Finding:
+        """The same about `subject`, a part of which it names: before its message, unless that begins with the part."""
+        if self.subject == subject:
+            return self
+        message = self.message if self.message.startswith(self.subject) else f"{self.subject}: {self.message}"
+        return replace(self, subject=subject, message=message)
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON-ready dictionary."""

@@ -100,10 +100,7 @@ class PegMarginal:
             last_stressed=fit.last_stressed,
             n_obs=fit.n_obs,
             loglikelihood=fit.loglikelihood,
-            findings=tuple(
-                f if f.subject == asset else replace(f, subject=asset, message=f"{f.subject}: {f.message}")
-                for f in fit.findings
-            ),
+            findings=tuple(finding.of_part(asset) for finding in fit.findings),
             uncertainty=known,
         )
 
