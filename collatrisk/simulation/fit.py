@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import replace
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -375,7 +374,7 @@ def _marginal(
         n_obs=fit.n_obs,
         # The density of r = s x is that of x over s.
         loglikelihood=fit.loglikelihood - (season.log_scale if season else 0.0),
-        findings=tuple(replace(f, subject=asset, message=f"{f.subject}: {f.message}") for f in found),
+        findings=tuple(finding.of_part(asset) for finding in found),
         uncertainty=errors,
         innovations=law,
         season=season.season if season else None,
