@@ -83,6 +83,7 @@ def test_the_spot_is_a_float32_and_every_path_starts_there():
     assert plan.spot.tolist() == [float(np.float32(98_765.4321))] * 2
     assert np.array_equal(plan.read(0, 3).prices[0], np.repeat(plan.spot[:, None], 3, axis=1))
     assert plan.describe()["precision"] == "single"
+    assert "single precision" in repr(plan)
 
 
 def test_double_is_the_default_and_a_stream_of_its_own():

@@ -259,7 +259,8 @@ class PathPlan:
         return self._single
 
     def __repr__(self) -> str:
-        return f"{describe_paths(self)}, seed {self.seed}, drift {self.drift!r}"
+        narrow = ", single precision" if self.precision == "single" else ""
+        return f"{describe_paths(self)}, seed {self.seed}, drift {self.drift!r}{narrow}"
 
     def _repr_html_(self) -> str:
         return html_table(["", ""], list(self.describe().items()), describe_paths(self))
