@@ -285,6 +285,13 @@ def test_the_largest_and_smallest_amounts_have_finite_answers():
         assert np.all(np.isfinite(table["value"]))
 
 
+@pytest.mark.parametrize("price", [np.nan, np.inf])
+@pytest.mark.parametrize("keep", ["summary", "paths"])
+def test_prices_that_are_no_numbers_are_refused(price, keep):
+    account = Account({"X": 1.0}, {"USD": 0.5})
+    assert "nan or inf" in message(lambda: run_margin(one_path(1.0, 1.1, price), account, Terms(), keep=keep))
+
+
 def test_lower_levels_on_request():
     outcomes = run_margin(PLAN, LOANS[0], TERMS, lowest_level=0.5)
     assert outcomes.value_at_risk("min_health_factor", 0.5).value > outcomes.value_at_risk("min_health_factor").value

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from collatrisk.base.validation import Problems
 from collatrisk.margining.names import MIN_HEALTH, metrics_of, tail_metrics_of
 from collatrisk.margining.task import BlockResult
 from collatrisk.risk import Moments, TailSketch
@@ -129,11 +130,13 @@ def gather(
         n_paths += result.n_paths
         bridged = bridged and result.bridged
     assert counts is not None
+    totals = np.concatenate(sums)
+    _check_numbers(totals)
     kept_amounts = [part.amounts for part in columns if part.amounts is not None]
     kept_events = [part.events for part in columns if part.events is not None]
     return Gathered(
         counts=counts,
-        moments=_moments(n_paths, np.concatenate(sums), np.concatenate(squares)),
+        moments=_moments(n_paths, totals, np.concatenate(squares)),
         tails=tuple(tuple(tail.sketch(n_paths) for tail in row) for row in tails),
         amounts=np.concatenate(kept_amounts, axis=1) if kept_amounts else None,
         events=np.concatenate(kept_events, axis=1) if kept_events else None,
@@ -142,6 +145,17 @@ def gather(
         metrics=metrics_of(settles),
         tail_metrics=tail_metrics_of(settles),
     )
+
+
+def _check_numbers(totals: FloatArray) -> None:
+    """Refuse sums that are no numbers: of prices that overflowed, or of a source that gave such prices."""
+    usable = np.isfinite(totals)
+    usable[:, :, MIN_HEALTH] = ~np.isnan(totals[:, :, MIN_HEALTH])  # infinite without debt
+    problems = Problems("run_margin")
+    rule = "must be finite numbers on every path, and some amount in them is not"
+    remedy = "mend the source, or lower a volatility that no market knows"
+    problems.check(bool(usable.all()), "prices", "nan or inf", rule, remedy)
+    problems.raise_if_any()
 
 
 def _moments(n_paths: int, sums: FloatArray, squares: FloatArray) -> tuple[tuple[Moments, ...], ...]:
