@@ -133,7 +133,7 @@ def calibrate(
     out: Annotated[Path, typer.Option(help="The model file to write.")] = Path("model.json"),
     clock: Annotated[str | None, typer.Option(help="24/7 or business. Found from the dates if absent.")] = None,
     volatility: Annotated[
-        str, typer.Option(help="garch (GJR), egarch, aparch, figarch, ewma, riskmetrics2006, constant or peg.")
+        str, typer.Option(help="garch (GJR), tgarch, egarch, aparch, figarch, ewma, riskmetrics2006, constant or peg.")
     ] = "garch",
     dependence: Annotated[
         str, typer.Option(help="student-t, gaussian, independent, dcc, ewma or filtered-historical.")
