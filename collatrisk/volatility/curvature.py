@@ -65,7 +65,8 @@ def _clear_of_kinks(likelihood: Likelihood, theta: Array, unit: float) -> Array:
     """The parameters, or the nearest ones with a higher mu at which no residual is nearly 0."""
     place = np.array(theta)
     while np.abs(likelihood.filter(place).residuals).min() < _CLEAR * unit:
-        place[0] += _CLEAR * unit
+        # By more than is asked for: exactly that much, and rounding would decide whether it is enough.
+        place[0] += 2.0 * _CLEAR * unit
     return place
 
 
