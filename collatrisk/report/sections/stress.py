@@ -48,7 +48,8 @@ def stress_section(result: StudyResult) -> Section:
     if "model" in set(said["application"]):
         lead += (
             " A stressed model starts at a multiple of each asset\u2019s average volatility, never below today\u2019s:"
-            " where it asks for less and moves nothing else, the figures are those without stress."
+            " where it asks for less and moves nothing else, the figures are those without stress. It fades with the"
+            " half-life of the models table: where that is longer than the horizon, the crisis lasts all of it."
         )
     if silent:
         lead += f" {text.plural(silent, 'scenario')} of the catalogue say nothing about these assets and are left out."
