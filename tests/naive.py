@@ -169,7 +169,8 @@ class NaiveMargin:
             self.amounts["slippage_cost"] += value - proceeds
             self.sold += value
             self.held = self.held * 0 if value == left else self.held * (1 - value / left)
-            self.owed = self.owed * max(1 - repaid / debt, 0.0)
+            rest = 1 - repaid / debt
+            self.owed = self.owed * (rest if rest > 1e-12 else 0.0)  # less is rounding
             debt = float(self.owed @ p)
             if not self.held.any():
                 if debt > 0:

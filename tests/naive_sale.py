@@ -213,7 +213,8 @@ class NaiveSale(naive.NaiveMargin):
                 full = sold == most and self.room[i] <= most * weight[i] * (1 + 1e-12)
                 self.room[i] = 0.0 if full else self.room[i] - sold * weight[i]
                 self.held[i] = 0.0 if sold == value else self.held[i] * (1 - sold / value)
-            self.owed = self.owed * max(1 - repaid / debt, 0.0)
+            rest = 1 - repaid / debt
+            self.owed = self.owed * (rest if rest > 1e-12 else 0.0)  # less is rounding
             debt = float(self.owed @ p)
             if debt == 0 or float((self.held * prices) @ self.thresholds) / debt >= self.trigger * (1 - 1e-12):
                 break

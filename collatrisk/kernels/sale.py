@@ -42,7 +42,8 @@ from collatrisk.kernels.columns import (
 )
 from collatrisk.kernels.jit import njit
 
-HEALTHY = 1.0 - 1e-12  # a health factor of 1, rounding apart: where rounds end, and where a top-up to 1 left it
+# A health factor of 1, rounding apart: where rounds end, where a top-up to 1 left it; and how much repays a debt whole.
+HEALTHY = 1.0 - 1e-12
 NOBODY = -1
 
 
@@ -265,8 +266,9 @@ def sell(  # type: ignore[no-untyped-def]
         before += value
         most -= value
         sold[-1] += value
-        owed = 0.0 if repaid >= debt else owed * ((debt - repaid) / debt)
-        debt = 0.0 if repaid >= debt else debt - repaid
+        in_full = repaid >= HEALTHY * debt
+        owed = 0.0 if in_full else owed * ((debt - repaid) / debt)
+        debt = 0.0 if in_full else debt - repaid
         done = debt <= 0.0 or weight + others >= debt * (HEALTHY * rules[TRIGGER])
         if all_sold or full or switches[LEAST_COST] == 1:
             _leave_group(priority, part, full, values, counted, by_slot, n_held, held, room, sold, kept)
