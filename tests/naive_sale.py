@@ -231,7 +231,7 @@ class NaiveSale(naive.NaiveMargin):
             ]
             done = compound.v3_absorb(debt, list(map(float, values)), credit)
             self.amounts["debt_repaid"] += done.repaid
-            self.amounts["debt_written_off"] += done.written_off
+            self.amounts["debt_written_off"] += done.written_off if done.written_off > 1e-12 * debt else 0.0
             self.amounts["lender_fee"] += total - done.credited
             self.amounts["collateral_seized"] += total - done.balance
             self.amounts["collateral_absorbed"] += total - done.balance
@@ -277,4 +277,5 @@ class NaiveSale(naive.NaiveMargin):
             ]
             proceeds = fetched * float(weight @ (1 - np.array(discounts)))
         self.amounts["resale_proceeds"] += proceeds
-        self.amounts["absorbed_loss"] += max(self.paid - proceeds, 0.0)
+        missing = self.paid - proceeds
+        self.amounts["absorbed_loss"] += missing if missing > 1e-12 * self.paid else 0.0  # less is rounding

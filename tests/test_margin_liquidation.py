@@ -11,7 +11,7 @@ from hypothesis import given, strategies as st
 from margin_cases import one_path
 
 from collatrisk.base.errors import InputError
-from collatrisk.collateral import Account, Loan, Terms
+from collatrisk.collateral import AbsorbRule, Account, CloseFactor, FixedBonus, Loan, SaleRule, Terms
 from collatrisk.kernels.sale import sale_value
 from collatrisk.liquidation import (
     constant_product,
@@ -145,11 +145,13 @@ def test_selling_a_mix_spreads_the_impact():
     assert math.isinf(linear_value(2e6, 1e-6))
 
 
-def test_what_is_sold_for_all_that_is_owed_leaves_no_shortfall():
+@pytest.mark.parametrize("rule", [None, AbsorbRule(1.0)], ids=["sold", "absorbed"])
+def test_what_is_taken_for_all_that_is_owed_leaves_no_shortfall(rule):
     """Rounding left debts of 1e-10 after sales of all collateral at the barrier: one sale in six was a shortfall."""
     plan = PathPlan(MarketModel.constant({"X": 0.8}), n_paths=4000, horizon_days=20, seed=3)
     loan = Loan({"X": 1.0}, 1e6, 0.8)
-    terms = Terms(1.0, liquidation_bonus=0.0, close_factor=1.0, sale_price="barrier", margin_call=1.0, borrow_rate=0.3)
+    terms = Terms(1.0, sale_price="barrier", margin_call=1.0, borrow_rate=0.3)
+    terms = terms.with_rule(rule or SaleRule(FixedBonus(0.0), CloseFactor(1.0)))
     outcomes = run_margin(plan, loan, terms)
     assert outcomes.probability("liquidated").value > 0.1
     assert outcomes.probability("exhausted").value == 0

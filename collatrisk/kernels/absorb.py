@@ -24,7 +24,7 @@ from collatrisk.kernels.columns import (
     WRITTEN_OFF,
 )
 from collatrisk.kernels.jit import njit
-from collatrisk.kernels.sale import fetched
+from collatrisk.kernels.sale import HEALTHY, fetched
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -42,8 +42,8 @@ def absorb(values, by_slot, n_held, held, debt, amounts):  # type: ignore[no-unt
         i = held[j]
         total += values[i]
         credited += values[i] * by_slot[CREDIT_OF, i]
-    repaid = min(credited, debt)
-    balance = credited - repaid
+    repaid = debt if credited >= HEALTHY * debt else credited
+    balance = max(credited - debt, 0.0)
     amounts[REPAID] += repaid
     amounts[FEE_PAID] += total - credited
     amounts[WRITTEN_OFF] += debt - repaid
@@ -108,4 +108,5 @@ def resell(values, impacts, by_slot, n_held, held, paid, amounts):  # type: igno
             kept += share * (1.0 - by_slot[DISCOUNT_OF, i])
         proceeds = kept * fetched(total, impact, 0.0)
     amounts[PROCEEDS] += proceeds
-    amounts[LOSS] += max(paid - proceeds, 0.0)
+    if proceeds < HEALTHY * paid:
+        amounts[LOSS] += paid - proceeds
