@@ -23,11 +23,11 @@ from collatrisk.kernels.columns import (
     SYSTEM_RATIO,
     WRITTEN_OFF,
 )
-from collatrisk.kernels.jit import njit
+from collatrisk.kernels.jit import leaf, njit
 from collatrisk.kernels.sale import HEALTHY, fetched
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def absorb(values, by_slot, n_held, held, debt, amounts):  # type: ignore[no-untyped-def]
     """A fund takes all collateral and all debt, and credits each asset's value at its `CREDIT_OF`.
 
@@ -52,7 +52,7 @@ def absorb(values, by_slot, n_held, held, debt, amounts):  # type: ignore[no-unt
     return balance
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def offset(total, ratio, debt, rules, amounts):  # type: ignore[no-untyped-def]
     """A stability pool burns debt against collateral; what it cannot burn goes to other borrowers with its collateral.
 
@@ -87,7 +87,7 @@ def offset(total, ratio, debt, rules, amounts):  # type: ignore[no-untyped-def]
     return taken, 1.0 - rules[GAS]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def resell(values, impacts, by_slot, n_held, held, paid, amounts):  # type: ignore[no-untyped-def]
     """Sell what was taken over, all at once and pro rata, each asset at its discount to what the market fetches.
 

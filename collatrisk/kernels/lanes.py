@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from collatrisk.kernels.jit import njit
+from collatrisk.kernels.jit import leaf
 from collatrisk.kernels.random import uniform
 from collatrisk.kernels.special import exp, log
 
@@ -18,7 +18,7 @@ LANES = 64
 EIGHT = 8
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def load_rows(source, asset, n_assets, n_paths, lanes, base, n, out):  # type: ignore[no-untyped-def]
     """out (rows, LANES) <- one asset of a flat array (steps, n_assets, n_paths), from step `base` of each lane on;
     beyond its last step the last one again."""
@@ -29,7 +29,7 @@ def load_rows(source, asset, n_assets, n_paths, lanes, base, n, out):  # type: i
             out[s, k] = source[np.uint64((t * n_assets + asset) * n_paths + lanes[k])]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def load_roots(source, asset, n_assets, n_paths, lanes, base, n, out):  # type: ignore[no-untyped-def]
     """`load_rows` of square roots, taken in the precision of the source, as the first pass does."""
     last = source.size // (n_assets * n_paths) - 1
@@ -39,7 +39,7 @@ def load_roots(source, asset, n_assets, n_paths, lanes, base, n, out):  # type: 
             out[s, k] = math.sqrt(source[np.uint64((t * n_assets + asset) * n_paths + lanes[k])])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def load_twice_log(key, first_path, lanes, base, n, twice_log):  # type: ignore[no-untyped-def]
     """-2 ln U of the bridge, one U a path and step, shared by all accounts; row s is the step that ends at s."""
     for s in range(1, twice_log.shape[0]):
@@ -47,7 +47,7 @@ def load_twice_log(key, first_path, lanes, base, n, twice_log):  # type: ignore[
             twice_log[s, k] = -2.0 * log(uniform(key, first_path + lanes[k], base[k] + s, 0))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def find_slots(held, owed, correlation, slots, rho):  # type: ignore[no-untyped-def]
     """The slots held, owed, and either of them but cash; the correlation of the last packed into `rho`."""
     cash = held.size - 1
@@ -68,7 +68,7 @@ def find_slots(held, owed, correlation, slots, rho):  # type: ignore[no-untyped-
     return n_held, n_owed, n_risky
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def value_slots(side, tile, s, units, weights, n_used, used, n, worth, total):  # type: ignore[no-untyped-def]
     """Values of a side (0: held, 1: owed) at local step `s` by slot, times their weights, and their sum."""
     for k in range(n):
@@ -82,13 +82,13 @@ def value_slots(side, tile, s, units, weights, n_used, used, n, worth, total):  
             total[k] += value
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def health_factors(counted, debt, n, health):  # type: ignore[no-untyped-def]
     for k in range(n):
         health[k] = counted[k] / debt[k] if debt[k] > 0.0 else np.inf
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def bridge_variance(worth, spread, s, counted, debt, n_risky, slots, rho, n, shares, out):  # type: ignore[no-untyped-def]
     """Variance of the step of ln(health factor): e' Sigma e, e the collateral shares less the debt shares."""
     for j in range(n_risky):
@@ -106,7 +106,7 @@ def bridge_variance(worth, spread, s, counted, debt, n_risky, slots, rho, n, sha
                 out[k] += twice * shares[j, k] * shares[m, k]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def bridge_minimum(start, end, variance, twice_log, s, n, mark):  # type: ignore[no-untyped-def]
     """The sampled minimum of the health factor inside the step; the lower end where nothing moves between.
 

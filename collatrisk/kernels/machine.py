@@ -9,6 +9,7 @@ depends on another, nor on the tile that it falls in.
 from __future__ import annotations
 
 import numpy as np
+from numba.extending import register_jitable
 
 from collatrisk.kernels.absorb import resell
 from collatrisk.kernels.borrowed import borrowed
@@ -55,13 +56,13 @@ from collatrisk.kernels.margin_rules import (
 )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def whole_eights(width):  # type: ignore[no-untyped-def]
     """`width` up to a whole number of eights: vector code has no rest to do."""
     return -(-width // EIGHT) * EIGHT
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@register_jitable
 def open_room(n_rows, n_slots):  # type: ignore[no-untyped-def]
     """Memory for tiles of `n_rows` steps, as `borrow_room` names it."""
     return (
@@ -84,7 +85,7 @@ def open_room(n_rows, n_slots):  # type: ignore[no-untyped-def]
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def borrow_room(room):  # type: ignore[no-untyped-def]
     """The arrays that `run_account` works in, without counters of references; `room` must be held until the end.
 
@@ -103,7 +104,7 @@ def borrow_room(room):  # type: ignore[no-untyped-def]
     )  # fmt: skip
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def open_lanes(  # type: ignore[no-untyped-def]
     held, owed, growth, prices, columns, n_assets, n_paths, lanes, base, n, slots, n_owed, units, interest
 ):
@@ -125,7 +126,7 @@ def open_lanes(  # type: ignore[no-untyped-def]
             interest[k] += debt * (growth - 1.0)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _clear(n, worth, lane, state, amounts, events):  # type: ignore[no-untyped-def]
     """All lanes as they are before their first step."""
     for i in range(worth.shape[1]):
@@ -144,7 +145,7 @@ def _clear(n, worth, lane, state, amounts, events):  # type: ignore[no-untyped-d
         state[k, CALLS] = 0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _grow(growth, n, slots, n_owed, units, worth, debt, interest):  # type: ignore[no-untyped-def]
     for k in range(n):
         interest[k] += debt[k] * (growth - 1.0)
@@ -156,7 +157,7 @@ def _grow(growth, n, slots, n_owed, units, worth, debt, interest):  # type: igno
             worth[1, i, k] *= growth
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _close(  # type: ignore[no-untyped-def]
     k, tile, begun, n_steps, impacts, by_slot, switches, units, lane, state, slots, n_held, market, amounts, events
 ):
@@ -180,7 +181,7 @@ def _close(  # type: ignore[no-untyped-def]
         events[k, SHORT] = n_steps
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def run_account(  # type: ignore[no-untyped-def]
     tile, spread, twice_log, bridged, rho, first_path, lanes, base, width, n_steps, thresholds, ones, impacts, by_slot,
     rules, switches, cure_key, units, worth, shares, lane, state, slots, n_held, n_owed, n_risky, market, amounts,

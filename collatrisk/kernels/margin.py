@@ -15,12 +15,12 @@ Slots: the assets in use, then cash at price 1 in the last slot.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from collatrisk.kernels.borrowed import borrowed
 from collatrisk.kernels.columns import BRIDGE, CALL, GROWTH, INTEREST, MIN_HEALTH, N_EVENTS
-from collatrisk.kernels.jit import njit
+from collatrisk.kernels.jit import leaf, njit
 from collatrisk.kernels.lanes import LANES, find_slots, load_roots, load_rows, load_twice_log
-from collatrisk.kernels.machine import borrow_room, open_lanes, open_room, run_account, whole_eights
+from collatrisk.kernels.machine import open_lanes, open_room, run_account, whole_eights
 from collatrisk.kernels.margin_rules import INTEREST as INTEREST_OF_LANE
 from collatrisk.kernels.quiet import (
     DEBT,
@@ -38,13 +38,19 @@ from collatrisk.kernels.quiet import (
 )
 from collatrisk.kernels.quiet_bridge import AT_ONCE, SHARES, follow_bridges, load_uniforms
 
+_Floats = NDArray[np.float64]
+_Reals = NDArray[np.float64] | NDArray[np.float32]
+_Wholes = NDArray[np.int64]
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def find_eventful(  # type: ignore[no-untyped-def]
-    prices, variance, n_assets, n_paths, columns, correlation, first_path, n_steps, held, owed, thresholds, rules,
-    switches, bridge_key, kept, eventful, starts, n_eventful,
-):  # fmt: skip
+
+def find_eventful(
+    prices: _Reals, variance: _Reals, n_assets: int, n_paths: int, columns: _Wholes, correlation: _Floats,
+    first_path: int, n_steps: int, held: _Floats, owed: _Floats, thresholds: _Floats, rules: _Floats, switches: _Wholes,
+    bridge_key: np.uint64, kept: _Floats, eventful: _Wholes, starts: _Wholes, n_eventful: _Wholes,
+) -> None:  # fmt: skip
     """Follow every account as if nothing happened, and list the paths on which something may.
+
+    Scratch is made here, so that the kernel can do without counts of references.
 
     Parameters
     ----------
@@ -61,34 +67,27 @@ def find_eventful(  # type: ignore[no-untyped-def]
     eventful, starts : int64 (n_accounts, n_paths), overwritten: the paths in ascending order, and the step from which
         on to run each. n_eventful : int64 (n_accounts,), overwritten.
     """
-    prices, variance, columns, correlation = (
-        borrowed(prices),
-        borrowed(variance),
-        borrowed(columns),
-        borrowed(correlation),
-    )
-    held, owed, thresholds, rules, switches = (
-        borrowed(held), borrowed(owed), borrowed(thresholds), borrowed(rules), borrowed(switches)
-    )  # fmt: skip
-    kept, eventful, starts, n_eventful = borrowed(kept), borrowed(eventful), borrowed(starts), borrowed(n_eventful)
     n_slots = columns.size + 1
-    n_accounts = held.shape[0]
-    bridged = False
-    for a in range(n_accounts):
-        bridged = bridged or (variance.size > 0 and switches[a, BRIDGE] == 1)
-        n_eventful[a] = 0
+    bridged = variance.size > 0 and bool((switches[:, BRIDGE] == 1).any())
     rows = n_steps + 1 if bridged else 1
-    own_history, own_uniforms = np.empty(3 * rows * TILE), np.empty(rows * TILE)
-    own_near, own_packed = np.empty(2 * AT_ONCE, np.int64), np.empty((SHARES + 2 + n_slots) * AT_ONCE + rows)
-    own_work, own_scratch, own_rho = np.ones(N_WORK), np.empty((3, n_slots)), np.empty((n_slots, n_slots))
-    own_slots = np.empty((2, 3, n_slots), np.int64)
-    history, uniforms, near, packed = (
-        borrowed(own_history),
-        borrowed(own_uniforms),
-        borrowed(own_near),
-        borrowed(own_packed),
-    )
-    work, scratch, rho, slots = borrowed(own_work), borrowed(own_scratch), borrowed(own_rho), borrowed(own_slots)
+    _find_eventful(
+        prices, variance, n_assets, n_paths, columns, correlation, first_path, n_steps, held, owed, thresholds, rules,
+        switches, bridge_key, kept, eventful, starts, n_eventful, bridged, np.empty(3 * rows * TILE),
+        np.empty(rows * TILE), np.empty(2 * AT_ONCE, np.int64), np.empty((SHARES + 2 + n_slots) * AT_ONCE + rows),
+        np.ones(N_WORK), np.empty((3, n_slots)), np.empty((n_slots, n_slots)), np.empty((2, 3, n_slots), np.int64),
+    )  # fmt: skip
+
+
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def _find_eventful(  # type: ignore[no-untyped-def]
+    prices, variance, n_assets, n_paths, columns, correlation, first_path, n_steps, held, owed, thresholds, rules,
+    switches, bridge_key, kept, eventful, starts, n_eventful, bridged, history, uniforms, near, packed, work, scratch,
+    rho, slots,
+):  # fmt: skip
+    n_accounts = held.shape[0]
+    rows = n_steps + 1 if bridged else 1
+    for a in range(n_accounts):
+        n_eventful[a] = 0
     for first in range(0, n_paths, TILE):
         width = min(TILE, n_paths - first)
         if bridged:
@@ -109,11 +108,9 @@ def find_eventful(  # type: ignore[no-untyped-def]
             _write_columns(
                 prices, n_assets, n_paths, first, width, n_steps, held[a], debt, book, history, rows, work, kept[a]
             )
-    held_until_here = own_history.size + own_uniforms.size + own_near.size + own_packed.size + own_work.size
-    return held_until_here + own_scratch.size + own_rho.size + own_slots.size
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _write_columns(  # type: ignore[no-untyped-def]
     prices, n_assets, n_paths, first, width, n_steps, held, debt, book, history, rows, work, kept
 ):
@@ -135,13 +132,13 @@ def _write_columns(  # type: ignore[no-untyped-def]
         lost[k] -= value[k]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def _copy(row, out):  # type: ignore[no-untyped-def]
     for k in range(row.size):
         out[k] = row[k]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _by_start(starts, n, n_steps, places, order):  # type: ignore[no-untyped-def]
     """`order` <- 0 to n - 1 by their starting steps, ascending; `places` is scratch."""
     for t in range(n_steps + 2):
@@ -155,11 +152,12 @@ def _by_start(starts, n, n_steps, places, order):  # type: ignore[no-untyped-def
         places[starts[j]] += 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def run_eventful(  # type: ignore[no-untyped-def]
-    prices, variance, n_assets, n_paths, columns, correlation, first_path, n_steps, held, owed, thresholds, impacts,
-    by_slot, rules, switches, bridge_key, cure_key, eventful, starts, n_eventful, amounts, events, kept,
-):  # fmt: skip
+def run_eventful(
+    prices: _Reals, variance: _Reals, n_assets: int, n_paths: int, columns: _Wholes, correlation: _Floats,
+    first_path: int, n_steps: int, held: _Floats, owed: _Floats, thresholds: _Floats, impacts: _Floats,
+    by_slot: _Floats, rules: _Floats, switches: _Wholes, bridge_key: np.uint64, cure_key: np.uint64, eventful: _Wholes,
+    starts: _Wholes, n_eventful: _Wholes, amounts: _Floats, events: NDArray[np.int32], kept: _Floats,
+) -> None:  # fmt: skip
     """The state machine on the paths of each account that `find_eventful` listed; most parameters as there.
 
     Parameters
@@ -170,27 +168,25 @@ def run_eventful(  # type: ignore[no-untyped-def]
         of `eventful`. events : int32 (sum of n_eventful, N_EVENTS), overwritten: step of the first occurrence or -1.
     kept : the columns, overwritten where there are events.
     """
-    prices, variance, columns, correlation = (
-        borrowed(prices),
-        borrowed(variance),
-        borrowed(columns),
-        borrowed(correlation),
-    )
-    held, owed, thresholds, rules, switches = (
-        borrowed(held), borrowed(owed), borrowed(thresholds), borrowed(rules), borrowed(switches)
+    _run_eventful(
+        prices, variance, n_assets, n_paths, columns, correlation, first_path, n_steps, held, owed, thresholds, impacts,
+        by_slot, rules, switches, bridge_key, cure_key, eventful, starts, n_eventful, amounts, events, kept,
+        open_room(n_steps + 1, columns.size + 1), np.empty(n_steps + 2, np.int64), np.empty(n_paths, np.int64),
     )  # fmt: skip
-    impacts, by_slot, kept = borrowed(impacts), borrowed(by_slot), borrowed(kept)
-    eventful, starts, n_eventful = borrowed(eventful), borrowed(starts), borrowed(n_eventful)
-    amounts, events = borrowed(amounts), borrowed(events)
-    n_slots, n_rows = columns.size + 1, n_steps + 1
+
+
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def _run_eventful(  # type: ignore[no-untyped-def]
+    prices, variance, n_assets, n_paths, columns, correlation, first_path, n_steps, held, owed, thresholds, impacts,
+    by_slot, rules, switches, bridge_key, cure_key, eventful, starts, n_eventful, amounts, events, kept, room, places,
+    order,
+):  # fmt: skip
+    n_rows = n_steps + 1
     bridged = variance.size > 0
-    room = open_room(n_rows, n_slots)
     (
         tile, spread, twice_log, units, worth, shares, lane, state, slots, rho, market, ones, lanes, base, of_lanes,
         on_lanes,
-    ) = borrow_room(room)  # fmt: skip
-    own_places, own_order = np.empty(n_steps + 2, np.int64), np.empty(n_paths, np.int64)
-    places, order = borrowed(own_places), borrowed(own_order)
+    ) = room  # fmt: skip
     row = 0
     for a in range(held.shape[0]):
         _by_start(starts[a], n_eventful[a], n_steps, places, order)
@@ -229,4 +225,3 @@ def run_eventful(  # type: ignore[no-untyped-def]
                 for m in range(MIN_HEALTH + 1 - INTEREST):
                     kept[a, m, lanes[k]] = of_lanes[k, INTEREST + m]
         row += n_eventful[a]
-    return own_places.size + own_order.size + room[0].size  # which holds them until here

@@ -10,12 +10,12 @@ from __future__ import annotations
 import numpy as np
 
 from collatrisk.kernels.columns import COLLATERAL_LOSS, INTEREST, MIN_HEALTH, N_COLUMNS, N_EVENTS
-from collatrisk.kernels.jit import njit
+from collatrisk.kernels.jit import leaf, njit
 
 _LOWEST = MIN_HEALTH - INTEREST
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def add_book(kept, eventful, slots, n_eventful, amounts, events):  # type: ignore[no-untyped-def]
     """The last row: sums of the accounts' amounts, the lowest health factor, the first occurrence on any account.
 
@@ -72,7 +72,7 @@ def add_book(kept, eventful, slots, n_eventful, amounts, events):  # type: ignor
             row += 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def _sum_columns(columns, first, last, largest_root, total, square):  # type: ignore[no-untyped-def]
     """Sums of the five columns, side by side: each of the ten sums waits for itself alone."""
     a, b, c = columns[0, first:last], columns[1, first:last], columns[2, first:last]
@@ -96,7 +96,7 @@ def _sum_columns(columns, first, last, largest_root, total, square):  # type: ig
     square[0], square[1], square[2], square[3], square[4] = qa, qb, qc, qd, qe
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def _tail_of_all(column, sign, floor, tail, size):  # type: ignore[no-untyped-def]
     """Append sign times every value, those above `floor` alone if it is finite; how many there are then."""
     if floor == -np.inf:
@@ -110,7 +110,7 @@ def _tail_of_all(column, sign, floor, tail, size):  # type: ignore[no-untyped-de
     return size
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def sum_outcomes(  # type: ignore[no-untyped-def]
     kept, eventful, n_eventful, amounts, events, micro, largest_root, wanted, floors, sums, squares, counts, tails,
     sizes,
@@ -164,7 +164,7 @@ def sum_outcomes(  # type: ignore[no-untyped-def]
         sizes[a, lowest] = size
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def write_paths(kept, eventful, n_eventful, amounts, events, first, all_amounts, all_events):  # type: ignore[no-untyped-def]
     """A row for every path, from `first` on: `all_amounts` (n_rows, >= n_paths, n_amounts), `all_events` (n_rows,
     >= n_paths, N_EVENTS)."""

@@ -27,7 +27,7 @@ from collatrisk.kernels.columns import (
     WRITE_OFF_FROM,
     WRITTEN_OFF,
 )
-from collatrisk.kernels.jit import njit
+from collatrisk.kernels.jit import leaf, njit
 from collatrisk.kernels.random import uniform
 from collatrisk.kernels.sale import HEALTHY, price_factor, sell
 
@@ -44,7 +44,7 @@ VALUES, COUNTED_VALUES, SOLD, KEPT = range(4)
 N_SCRATCH = 4
 
 
-@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def is_due(due, opened, deadline, t, mark, health, call, restore, trigger):  # type: ignore[no-untyped-def]
     """Whether `act` has anything to do on a lane: a sale, a liquidation, a call to open, to decide or to close.
 
@@ -57,13 +57,13 @@ def is_due(due, opened, deadline, t, mark, health, call, restore, trigger):  # t
     return t == deadline or (t > deadline and health >= restore)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _nothing_sold(market):  # type: ignore[no-untyped-def]
     for i in range(market.shape[1]):
         market[SOLD, i] = 0.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def act(  # type: ignore[no-untyped-def]
     k, t, tile, s, path, impacts, by_slot, rules, switches, cure_key, units, worth, lane, state, n_held, n_owed, slots,
     market, amounts, events,
@@ -141,7 +141,7 @@ def act(  # type: ignore[no-untyped-def]
     )  # fmt: skip
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def sell_lane(  # type: ignore[no-untyped-def]
     k, t, tile, s, factor, impacts, by_slot, rules, switches, units, worth, lane, state, n_held, n_owed, slots, market,
     amounts, events,
@@ -200,7 +200,7 @@ def sell_lane(  # type: ignore[no-untyped-def]
         worth[1, i, k] *= owed
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _hand_over(  # type: ignore[no-untyped-def]
     k, t, factor, impacts, by_slot, rules, switches, units, lane, state, n_held, held, owing, values, kept, amounts
 ):

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from collatrisk.kernels.jit import njit
+from collatrisk.kernels.jit import leaf, njit
 from collatrisk.kernels.special import fma
 
 TILE = 256
@@ -34,21 +34,21 @@ N_WORK = 8 * TILE
 HEALTH, COUNTED, DEBT = range(3)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def fill(value, out):  # type: ignore[no-untyped-def]
     """out <- value, all of them."""
     for k in range(out.size):
         out[k] = value
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def add_one(c, row, out):  # type: ignore[no-untyped-def]
     """out += c row, fused."""
     for k in range(row.size):
         out[k] = fma(c, row[k], out[k])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def add_four(c, m, a, b, e, f, out):  # type: ignore[no-untyped-def]
     """out += c[m] a + c[m + 1] b + c[m + 2] e + c[m + 3] f, fused, in this order."""
     ca, cb, ce, cf = c[m], c[m + 1], c[m + 2], c[m + 3]
@@ -56,7 +56,7 @@ def add_four(c, m, a, b, e, f, out):  # type: ignore[no-untyped-def]
         out[k] = fma(cf, f[k], fma(ce, e[k], fma(cb, b[k], fma(ca, a[k], out[k]))))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def value_assets(prices, start, n_paths, width, cash, factors, assets, n, out):  # type: ignore[no-untyped-def]
     """out <- cash + sum of factors times prices of a tile.
 
@@ -84,7 +84,7 @@ def value_assets(prices, start, n_paths, width, cash, factors, assets, n, out): 
         j += 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def _health_of_one(factor, cash, row, per_debt, level, counted, health, work):  # type: ignore[no-untyped-def]
     """`value_assets` and `_health_of_cash_debt` for one asset, in one go."""
     for k in range(row.size):
@@ -97,7 +97,7 @@ def _health_of_one(factor, cash, row, per_debt, level, counted, health, work):  
         work[SAFE_STEPS + k] += 1.0 if lowest >= level else 0.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def _health_of_cash_debt(counted, per_debt, level, health, work):  # type: ignore[no-untyped-def]
     """Health factors of accounts that owe cash alone, and the lowest so far."""
     for k in range(TILE):
@@ -108,7 +108,7 @@ def _health_of_cash_debt(counted, per_debt, level, health, work):  # type: ignor
         work[SAFE_STEPS + k] += 1.0 if lowest >= level else 0.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def _health(counted, debt, level, health, work):  # type: ignore[no-untyped-def]
     for k in range(TILE):
         ratio = counted[k] / debt[k] if debt[k] > 0.0 else np.inf
@@ -118,13 +118,13 @@ def _health(counted, debt, level, health, work):  # type: ignore[no-untyped-def]
         work[SAFE_STEPS + k] += 1.0 if lowest >= level else 0.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def _accrue(debt, rate, work):  # type: ignore[no-untyped-def]
     for k in range(TILE):
         work[INTEREST + k] += debt[k] * rate
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def follow(  # type: ignore[no-untyped-def]
     prices, n_assets, n_paths, first, width, n_steps, growth, level, held, owed, thresholds, book, history, rows, work
 ):
@@ -181,7 +181,7 @@ def follow(  # type: ignore[no-untyped-def]
     return owed[cash] * grown
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def open_book(held, owed, thresholds, columns, correlation, assets, places, scratch, rho):  # type: ignore[no-untyped-def]
     """Sort the slots of an account: which assets are held, owed and either, what they count for.
 
@@ -217,7 +217,7 @@ def open_book(held, owed, thresholds, columns, correlation, assets, places, scra
     return assets, places, factors, debts, n_held, n_owed, n_risky, packed
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def note_eventful(work, level, first, width, eventful, starts, n_eventful):  # type: ignore[no-untyped-def]
     """Append the paths of a tile whose lowest health factor is below `level`, and the step from which on to run them;
     how many there are then."""

@@ -22,7 +22,7 @@ import math
 
 import numpy as np
 
-from collatrisk.kernels.jit import njit
+from collatrisk.kernels.jit import leaf, njit
 from collatrisk.kernels.quiet import (
     BOUND,
     COUNTED,
@@ -55,21 +55,21 @@ AT_ONCE = 2 * TILE  # bridges computed together: calls cost as much as what they
 START, END, DRAW, PER_COUNTED, PER_DEBT, GROWN, VARIANCE, CROSS, SHARES = range(9)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def load_uniforms(key, first_path, n_steps, uniforms):  # type: ignore[no-untyped-def]
     """Of a tile, for all accounts: the uniforms of the bridges; row t of `uniforms` (T + 1, TILE), flat, ends at t."""
     for t in range(1, n_steps + 1):
         fill_uniforms(key, first_path, t, 0, uniforms[t * TILE : t * TILE + TILE])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def _bound_one(variance, work):  # type: ignore[no-untyped-def]
     """The bound of s2 for one asset beside nothing but cash: its share is at most 1."""
     for k in range(variance.size):
         work[SPREAD + k] = variance[k]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def _add_bound(factor, price, variance, work):  # type: ignore[no-untyped-def]
     for k in range(price.size):
         value = factor * price[k]
@@ -77,7 +77,7 @@ def _add_bound(factor, price, variance, work):  # type: ignore[no-untyped-def]
         work[SPREAD + k] = fma(value, variance[k], work[SPREAD + k])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def _bound_many(counted, most, work):  # type: ignore[no-untyped-def]
     """((1 - r) a + r) sum of w v, from sums that are not yet divided by the counted collateral."""
     less = max(1.0 - most, 0.0)
@@ -86,7 +86,7 @@ def _bound_many(counted, most, work):  # type: ignore[no-untyped-def]
         work[SPREAD + k] *= part * fma(less * part, work[MOST + k], most)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def _find_wanted(before, after, uniforms, per_growth, level, t, work):  # type: ignore[no-untyped-def]
     """WANTED: the place of the lane in the history where the bridge of step t may fall below what counts, -1 elsewhere.
     SAFE_STEPS counts on while neither an end has been below the level nor a bridge been wanted."""
@@ -105,19 +105,19 @@ def _find_wanted(before, after, uniforms, per_growth, level, t, work):  # type: 
         work[SAFE_STEPS + k] = steps + (1.0 if away & (end >= level) & (steps == so_far) else 0.0)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def _gather(row, first, near, out):  # type: ignore[no-untyped-def]
     for n in range(out.size):
         out[n] = row[np.uint64(first + near[n])]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def _reciprocals(factor, row):  # type: ignore[no-untyped-def]
     for k in range(row.size):
         row[k] = 1.0 / (row[k] * factor)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def _share(factor, asset, prices, variance, places, per_counted, out):  # type: ignore[no-untyped-def]
     """Share of an asset in the counted collateral times its standard deviation."""
     for n in range(out.size):
@@ -125,7 +125,7 @@ def _share(factor, asset, prices, variance, places, per_counted, out):  # type: 
         out[n] = factor * prices[at] * per_counted[n] * math.sqrt(variance[at])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def _net_share(factor, owed, growth, grown, asset, prices, variance, places, per_counted, per_debt, out):  # type: ignore[no-untyped-def]
     """The same less the asset's share in the debt."""
     for n in range(out.size):
@@ -134,14 +134,14 @@ def _net_share(factor, owed, growth, grown, asset, prices, variance, places, per
         out[n] = share * prices[at] * math.sqrt(variance[at])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def _add_square(share, cross, variance):  # type: ignore[no-untyped-def]
     """Variance += s (s + 2 sum over earlier assets of rho s)."""
     for k in range(share.size):
         variance[k] = fma(share[k], fma(2.0, cross[k], share[k]), variance[k])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _step_variance(rho, shares, n, cross, variance):  # type: ignore[no-untyped-def]
     """s' rho s of `n` rows of shares, one after another at distances of AT_ONCE."""
     size = variance.size
@@ -161,7 +161,7 @@ def _step_variance(rho, shares, n, cross, variance):  # type: ignore[no-untyped-
         _add_square(shares[j * AT_ONCE : j * AT_ONCE + size], cross, variance)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def _minimum(log_growth, start, end, draw, variance):  # type: ignore[no-untyped-def]
     """`variance` <- twice the logarithm of the bridge's minimum: x0 + x1 - sqrt((x1 - x0)**2 - 2 s2 ln U); `draw` <-
     the minimum. Healths of zero and infinity have no logarithm here and no bridge."""
@@ -178,7 +178,7 @@ def _minimum(log_growth, start, end, draw, variance):  # type: ignore[no-untyped
         draw[k] = exp(0.5 * low) if low < np.inf else np.inf
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def _scatter(low, minimum, near, level, work):  # type: ignore[no-untyped-def]
     for n in range(low.size):
         k = near[n] % TILE
@@ -186,14 +186,14 @@ def _scatter(low, minimum, near, level, work):  # type: ignore[no-untyped-def]
         work[BOUND + k] = min(work[BOUND + k], max(minimum[n], level) * _ROOM)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def _finish(work):  # type: ignore[no-untyped-def]
     for k in range(TILE):
         low = exp(0.5 * work[LOWEST_LOG + k])
         work[LOWEST + k] = min(work[LOWEST + k], low if work[LOWEST_LOG + k] < np.inf else np.inf)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _bound_spread(prices, variance, start, n_paths, width, book, counted, most, work):  # type: ignore[no-untyped-def]
     """SPREAD: at least the variance of the step of ln(health factor), for accounts that owe cash alone."""
     _, places, factors, _, _, _, n_risky, _ = book
@@ -209,7 +209,7 @@ def _bound_spread(prices, variance, start, n_paths, width, book, counted, most, 
     _bound_many(counted, most, work)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _largest_correlation(rho, n):  # type: ignore[no-untyped-def]
     most = 0.0
     for j in range(n):
@@ -218,7 +218,7 @@ def _largest_correlation(rho, n):  # type: ignore[no-untyped-def]
     return most
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _compute(  # type: ignore[no-untyped-def]
     n, prices, variance, step, first, n_paths, rows, growth, level, held, owed, thresholds, book, rho, powers, uniforms,
     history, listed, near, scratch, work,
@@ -261,7 +261,7 @@ def _compute(  # type: ignore[no-untyped-def]
     _scatter(low, draw, near, level, work)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def follow_bridges(  # type: ignore[no-untyped-def]
     prices, variance, n_assets, n_paths, first, width, n_steps, growth, level, held, owed, thresholds, book, rho,
     uniforms, history, near, scratch, work,

@@ -40,14 +40,14 @@ from collatrisk.kernels.columns import (
     TRIGGER,
     WORSE,
 )
-from collatrisk.kernels.jit import njit
+from collatrisk.kernels.jit import leaf, njit
 
 # A health factor of 1, rounding apart: where rounds end, where a top-up to 1 left it; and how much repays a debt whole.
 HEALTHY = 1.0 - 1e-12
 NOBODY = -1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def fetched(value, impact, sold):  # type: ignore[no-untyped-def]
     """What selling `value` fetches after `sold`: the n-th unit of currency sold in a step fetches 1 - impact n.
 
@@ -77,7 +77,7 @@ def sale_value(target, left, impact, sold):  # type: ignore[no-untyped-def]
     return left, fetched(left, impact, sold)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def price_factor(mode, forced, health, healthy_at_start, trigger):  # type: ignore[no-untyped-def]
     """Sale price over end price of every asset but cash, so that the health factor at the sale is the rule's.
 
@@ -90,7 +90,7 @@ def price_factor(mode, forced, health, healthy_at_start, trigger):  # type: igno
     return trigger / health if healthy_at_start else 1.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def growth_of_bonus(health, rules, switches):  # type: ignore[no-untyped-def]
     """What the deficit makes of the bonuses: a factor of each asset's own, and what is added to all."""
     least = rules[LEAST_BONUS]
@@ -104,13 +104,13 @@ def growth_of_bonus(health, rules, switches):  # type: ignore[no-untyped-def]
     return least + (1.0 - least) * min(deficit / (1.0 - rules[MOST_AT]), 1.0), 0.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
+@leaf(forceinline=True)
 def in_group(i, priority, values, by_slot, room):  # type: ignore[no-untyped-def]
     """Whether a slot is sold now: of this priority, with something left, and room for it in the market."""
     return by_slot[PRIORITY, i] == priority and values[i] > 0.0 and (room.size == 0 or room[i] > 0.0)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def next_group(values, impacts, by_slot, n_held, held, debt, rules, switches, room, sold):  # type: ignore[no-untyped-def]
     """The first slot of what is sold next: the lowest priority, or the least cost a unit repaid; NOBODY at the end."""
     best = NOBODY
@@ -129,7 +129,7 @@ def next_group(values, impacts, by_slot, n_held, held, debt, rules, switches, ro
     return best
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def group_rates(priority, values, by_slot, n_held, held, room, factor, added, fee):  # type: ignore[no-untyped-def]
     """Bonus, and the protocol's part of it, per unit repaid out of a group sold pro rata.
 
@@ -151,7 +151,7 @@ def group_rates(priority, values, by_slot, n_held, held, room, factor, added, fe
     return most if least == most else bonus / total, protocol / total
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def call_size(debt, left, weight, health, impact, sold, cost, rules):  # type: ignore[no-untyped-def]
     """The debt that one call repays, if the collateral suffices; 0: the rule allows no call.
 
@@ -180,7 +180,7 @@ def call_size(debt, left, weight, health, impact, sold, cost, rules):  # type: i
     return max(wanted, 0.0)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def sell(  # type: ignore[no-untyped-def]
     values, counted, impacts, by_slot, n_held, held, debt, rules, switches, room, sold, kept, amounts
 ):
@@ -280,7 +280,7 @@ def sell(  # type: ignore[no-untyped-def]
     return owed
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def _leave_group(  # type: ignore[no-untyped-def]
     priority, part, full, values, counted, by_slot, n_held, held, room, sold, kept
 ):
