@@ -282,3 +282,10 @@ def test_schema_prints_a_json_schema() -> None:
     done = call("schema")
     assert done.exit_code == 0
     assert json.loads(done.stdout)["title"] == "StudyFile"
+
+
+def test_the_package_runs_as_a_module() -> None:
+    found = subprocess.run(
+        [sys.executable, "-m", "collatrisk", "--help"], capture_output=True, text=True, check=True, encoding="utf-8"
+    )
+    assert "calibrate" in found.stdout

@@ -289,7 +289,8 @@ class ByAccount(ABC, Generic[View]):
         return self[0]
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({len(self.accounts)} accounts, {self.n_paths} paths, {self.times[-1]:g} days)"
+        accounts = f"{len(self.accounts)} account{'s' * (len(self.accounts) != 1)}"
+        return f"{type(self).__name__}({accounts}, {self.n_paths} paths, {self.times[-1]:g} days)"
 
     def _repr_html_(self) -> str:
         views = [self.book, *self] if len(self.accounts) > 1 else list(self)

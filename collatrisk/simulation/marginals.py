@@ -286,8 +286,8 @@ class Marginal:
         """The same process, started in a crisis: its next volatility is `multiple` times its average.
 
         The multiple lies in (0, 1e6], the average is `average_volatility`. The start is never below today's, the
-        long-run level stays, and the crisis fades with the half-life of the process; a constant volatility has no
-        state to start from and is multiplied for good.
+        long-run level stays, and the crisis fades with the half-life of the process, which near a persistence of 1 is
+        longer than any horizon; a constant volatility has no state to start from and is multiplied for good.
 
         Lagged residuals are multiplied by one factor g and lagged variances by g^2, such that the next variance is the
         one wanted: g^2 = (h* - omega) / (h - omega) in a GJR model, whose h is omega + (what is linear in them).
