@@ -18,7 +18,7 @@ from collatrisk.margining.book_calls import N_METRICS, BookCalls
 from collatrisk.margining.book_rows import BookRows, IntArray, book_rows
 from collatrisk.margining.gather import Tail
 from collatrisk.margining.run import steps_to_run
-from collatrisk.risk import Moments, TailSketch, tail_size
+from collatrisk.risk import Moments, MomentSums, TailSketch, tail_size
 from collatrisk.simulation.scratch import read_scratch
 from collatrisk.simulation.source import FloatArray, PathSource, check_source
 
@@ -168,8 +168,7 @@ def _gather(
 ) -> tuple[IntArray, tuple[tuple[Moments, ...], ...], tuple[tuple[TailSketch, ...], ...]]:
     """Fold blocks in path order: hits, and by metric and step the moments and the tail."""
     tails = [[Tail(keep) for _ in range(n_steps + 1)] for _ in range(N_METRICS)]
-    sums: list[FloatArray] = []
-    squares: list[FloatArray] = []
+    sums = MomentSums()
     hits: IntArray | None = None
     n_paths = 0
     for block in blocks:
@@ -177,19 +176,13 @@ def _gather(
         values = (block.sums + at_start[:, :, None, None]).reshape(N_METRICS, n_steps + 1, -1)
         for first in range(0, values.shape[2], MICRO_BLOCK):
             part = np.ascontiguousarray(values[:, :, first : first + MICRO_BLOCK])
-            sums.append(part.sum(axis=2))
-            squares.append((part * part).sum(axis=2))
+            sums.push(part.sum(axis=2)[None], (part * part).sum(axis=2)[None])
         for row, steps in zip(tails, values, strict=True):
             for tail, step in zip(row, steps, strict=True):
                 tail.push(step[step > 0.0])
         n_paths += values.shape[2]
     assert hits is not None
-    total, square = np.array(sums).T, np.array(squares).T  # (n_steps + 1, N_METRICS, n_micro_blocks)
-    moments = tuple(
-        tuple(Moments(n_paths, tuple(a.tolist()), tuple(b.tolist())) for a, b in zip(one, two, strict=True))
-        for one, two in zip(total.swapaxes(0, 1), square.swapaxes(0, 1), strict=True)
-    )
-    return hits, moments, tuple(tuple(tail.sketch(n_paths) for tail in row) for row in tails)
+    return hits, sums.moments(n_paths), tuple(tuple(tail.sketch(n_paths) for tail in row) for row in tails)
 
 
 def _by_account(hits: IntArray, account: IntArray, n_accounts: int) -> IntArray:

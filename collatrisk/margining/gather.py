@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from collatrisk.base.validation import Problems
 from collatrisk.margining.names import MIN_HEALTH, metrics_of, tail_metrics_of
 from collatrisk.margining.task import BlockResult
-from collatrisk.risk import Moments, TailSketch
+from collatrisk.risk import Moments, MomentSums, TailSketch
 
 FloatArray = NDArray[np.float64]
 _PENDING = 2048
@@ -49,21 +49,26 @@ class Tail:
 
     def __init__(self, keep: int) -> None:
         self.keep = keep
-        self.parts: list[FloatArray] = []
-        self.pending = 0
         self.floor = -np.inf  # `keep` values are at least this: nothing at or below it can be wanted again
+        self._held = np.empty(0)  # one array, not a list of parts: thousands of small ones leave holes in the heap
+        self._size = 0
 
     def push(self, values: FloatArray) -> None:
         if self.floor > -np.inf:
             values = values[values > self.floor]
-        self.parts.append(values)
-        self.pending += values.size
-        if self.pending > self.keep + max(self.keep, _PENDING):
+        size = self._size + values.size
+        if size > self._held.size:
+            grown = np.empty(max(size, min(2 * self._size, 2 * self.keep + _PENDING)))
+            grown[: self._size] = self._held[: self._size]
+            self._held = grown
+        self._held[self._size : size] = values
+        self._size = size
+        if size > self.keep + max(self.keep, _PENDING):
             self.thin()
 
     def thin(self) -> None:
         """Drop most of what is not wanted: a sample guesses a floor, and it serves if enough values are above it."""
-        values = np.concatenate(self.parts)
+        values = self._held[: self._size]
         sample = values[::_SAMPLED]
         expected = sample.size * self.keep / values.size
         rank = int(expected + _SDS * math.sqrt(expected)) + 1
@@ -72,28 +77,30 @@ class Tail:
             above = values[values > floor]
             if above.size >= self.keep:
                 self.floor = max(self.floor, floor)
-                self.parts, self.pending = [above], above.size
+                values[: above.size] = above
+                self._size = above.size
                 return
-        self.parts = [values]
         self.fold()
 
     def fold(self) -> FloatArray:
         """The largest values so far, the smallest of them first."""
-        values = np.concatenate(self.parts) if self.parts else np.empty(0)
+        values = self._held[: self._size]
         if values.size > self.keep:
             rest = values.size - self.keep
-            values = np.partition(values, rest)[rest:].copy()
+            values.partition(rest)
+            values[: self.keep] = values[rest:]
+            self._size = self.keep
             self.floor = float(values[0])
-        self.parts, self.pending = [values], values.size
-        return values
+        return self._held[: self._size]
 
     def sketch(self, count: int) -> TailSketch:
-        """The tail of `count` paths; the values go over to the sketch."""
+        """The tail of `count` paths; what was collected is let go."""
         largest = self.fold()
-        self.parts = []
         largest.sort()
-        zeros = min(self.keep, count) - largest.size
-        return TailSketch(self.keep, count, np.concatenate([np.zeros(zeros), largest]) if zeros > 0 else largest)
+        tail = np.zeros(max(min(self.keep, count), largest.size))  # zeros that nobody writes take no memory
+        tail[tail.size - largest.size :] = largest
+        self._held, self._size = np.empty(0), 0
+        return TailSketch(self.keep, count, tail)
 
 
 def gather(
@@ -109,15 +116,16 @@ def gather(
         (`MarginTask.floors`).
     """
     counts: NDArray[np.int64] | None = None
-    sums: list[FloatArray] = []
-    squares: list[FloatArray] = []
+    sums = MomentSums()
+    debt_free: tuple[bool, ...] = ()
     tails: list[list[Tail]] = []
     columns: list[BlockResult] = []
     n_paths, bridged = 0, True
     for result in results:
         counts = result.counts if counts is None else counts + result.counts
-        sums.append(result.sums)
-        squares.append(result.squares)
+        _check_numbers(result.sums)
+        sums.push(result.sums, result.squares)
+        debt_free = debt_free or tuple(np.isinf(result.sums[0, :, MIN_HEALTH]).tolist())
         tails = tails or [[Tail(keep) for _ in row] for row in result.tails]
         for row, values in zip(tails, result.tails, strict=True):
             for tail, part in zip(row, values, strict=True):
@@ -130,18 +138,16 @@ def gather(
         n_paths += result.n_paths
         bridged = bridged and result.bridged
     assert counts is not None
-    totals = np.concatenate(sums)
-    _check_numbers(totals)
     kept_amounts = [part.amounts for part in columns if part.amounts is not None]
     kept_events = [part.events for part in columns if part.events is not None]
     return Gathered(
         counts=counts,
-        moments=_moments(n_paths, totals, np.concatenate(squares)),
+        moments=sums.moments(n_paths),
         tails=tuple(tuple(tail.sketch(n_paths) for tail in row) for row in tails),
         amounts=np.concatenate(kept_amounts, axis=1) if kept_amounts else None,
         events=np.concatenate(kept_events, axis=1) if kept_events else None,
         bridged=bridged,
-        debt_free=tuple(np.isinf(sums[0][0, :, MIN_HEALTH]).tolist()),
+        debt_free=debt_free,
         metrics=metrics_of(settles),
         tail_metrics=tail_metrics_of(settles),
     )
@@ -150,20 +156,11 @@ def gather(
 def _check_numbers(totals: FloatArray) -> None:
     """Refuse sums that are no numbers: of prices that overflowed, or of a source that gave such prices."""
     usable = np.isfinite(totals)
+    if usable.all():
+        return
     usable[:, :, MIN_HEALTH] = ~np.isnan(totals[:, :, MIN_HEALTH])  # infinite without debt
     problems = Problems("run_margin")
     rule = "must be finite numbers on every path, and some amount in them is not"
     remedy = "mend the source, or lower a volatility that no market knows"
     problems.check(bool(usable.all()), "prices", "nan or inf", rule, remedy)
     problems.raise_if_any()
-
-
-def _moments(n_paths: int, sums: FloatArray, squares: FloatArray) -> tuple[tuple[Moments, ...], ...]:
-    """Moments from the sums of the micro-blocks; they add them exactly, in whatever order."""
-    return tuple(
-        tuple(
-            Moments(n_paths, tuple(sums[:, row, metric].tolist()), tuple(squares[:, row, metric].tolist()))
-            for metric in range(sums.shape[2])
-        )
-        for row in range(sums.shape[1])
-    )

@@ -23,6 +23,7 @@ from collatrisk.risk.measures import (
     value_at_risk,
     var_and_es,
 )
+from collatrisk.risk.moment_sums import MomentSums
 from collatrisk.risk.moments import Moments, micro_sums
 from collatrisk.risk.probabilities import estimate_probability, probability
 from collatrisk.risk.sketch import TailSketch
@@ -36,6 +37,7 @@ __all__ = [
     "Interval",
     "Kind",
     "MappedInterval",
+    "MomentSums",
     "Moments",
     "NormalInterval",
     "OrderInterval",

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from collatrisk.liquidation.auctions.names import METRICS, TAIL_METRICS
 from collatrisk.liquidation.auctions.task import BlockResult
-from collatrisk.risk import Moments, TailSketch
+from collatrisk.risk import Moments, MomentSums, TailSketch
 
 FloatArray = NDArray[np.float64]
 
@@ -54,16 +54,14 @@ class _Folding:
         self.n_paths = 0
         self.counts: NDArray[np.int64] | None = None
         self.parts: list[BlockResult] = []
-        self.sums: list[FloatArray] = []
-        self.squares: list[FloatArray] = []
+        self.sums = MomentSums()
         self.tails: list[list[TailSketch]] = []
         self.bridged = True
 
     def push(self, result: BlockResult) -> None:
         self.n_paths += result.n_paths
         self.counts = result.counts if self.counts is None else self.counts + result.counts
-        self.sums.append(result.sums)
-        self.squares.append(result.squares)
+        self.sums.push(result.sums, result.squares)
         self.tails = self.tails or [[TailSketch(self.keep) for _ in TAIL_METRICS] for _ in result.tails]
         self.tails = [
             [sketch.add(values) for sketch, values in zip(row, found, strict=True)]
@@ -75,19 +73,12 @@ class _Folding:
 
     def done(self) -> Gathered:
         assert self.counts is not None
-        sums, squares = np.concatenate(self.sums), np.concatenate(self.squares)
         amounts = [part.amounts for part in self.parts if part.amounts is not None]
         events = [part.events for part in self.parts if part.events is not None]
         records = [part.records for part in self.parts if part.records is not None]
         return Gathered(
             counts=self.counts,
-            moments=tuple(
-                tuple(
-                    Moments(self.n_paths, tuple(sums[:, row, m].tolist()), tuple(squares[:, row, m].tolist()))
-                    for m in range(sums.shape[2])
-                )
-                for row in range(sums.shape[1])
-            ),
+            moments=self.sums.moments(self.n_paths),
             tails=tuple(tuple(self._with_zeros(sketch) for sketch in row) for row in self.tails),
             amounts=np.concatenate(amounts, axis=1) if amounts else None,
             events=np.concatenate(events, axis=1) if events else None,
