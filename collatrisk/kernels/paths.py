@@ -25,7 +25,7 @@ from collatrisk.kernels.pegs import PegInputs, keep_distances, log_prices, start
 from collatrisk.kernels.rows import CHUNK, STRIDE, aligned, fill_row
 from collatrisk.kernels.scores import ScoreInputs, draw_pair
 from collatrisk.kernels.special import exp
-from collatrisk.kernels.steps import StepInputs, start_paths, step_plain
+from collatrisk.kernels.steps import StepInputs, move_asset, start_moves, start_paths
 
 FloatArray = NDArray[np.float64]
 _kept = threading.local()
@@ -154,8 +154,10 @@ def _simulate(  # type: ignore[no-untyped-def]
     scores, mixing, state, seasons = work.scores, work.mixing, work.state, work.seasons
     for low in range(0, paths, CHUNK):
         high = min(low + CHUNK, paths)
-        start_paths(recursions, state)
-        if extras is not None:
+        if extras is None:
+            start_moves(recursions, state)
+        else:
+            start_paths(recursions, state)
             start_extras(extras, recursions, state, work.e, work.h)
         if motion is not None:
             start_motion(motion, work.q)
@@ -174,7 +176,12 @@ def _simulate(  # type: ignore[no-untyped-def]
                 innovations = scores[half, i, :CHUNK]
                 innovate(laws, i, innovations, work.rows)
                 if extras is None:
-                    step_plain(recursions, i, 1.0, innovations, state[i])
+                    if wanted:
+                        out = step_variance[step, columns[i], low:high]
+                        mixed = mixing[half, copula.group[i]]
+                        _write_variances(copula.conditional[i], state[i, :CHUNK], mixed, out)
+                    out = prices[step + 1, columns[i], low:high]
+                    move_asset(recursions, i, innovations, spot[i], state[i], out)
                 else:
                     seasons[i] = extras.season[i, step % extras.season.shape[1]]
                     step_asset(
@@ -183,7 +190,7 @@ def _simulate(  # type: ignore[no-untyped-def]
             if pegs is not None:
                 for j in range(assets - market):
                     step_peg(pegs, laws, j, numbers, step, seasons, scores[half], work.shocks, work.rows, state)
-            if wanted:
+            if extras is not None and wanted:
                 for i in range(assets):
                     out = step_variance[step, columns[i], low:high]
                     factor = copula.conditional[i] * (seasons[i] * seasons[i])
@@ -192,8 +199,9 @@ def _simulate(  # type: ignore[no-untyped-def]
                 keep_distances(pegs, state, work.kept)
                 add_jumps(jumps, numbers, step, work.uniforms, state)
                 stress_jumped(pegs, work.kept, state)
-            for i in range(market):
-                _write_prices(spot[i], state[i, 2 * CHUNK : 3 * CHUNK], prices[step + 1, columns[i], low:high])
+            if extras is not None:
+                for i in range(market):
+                    _write_prices(spot[i], state[i, 2 * CHUNK : 3 * CHUNK], prices[step + 1, columns[i], low:high])
             if pegs is not None:
                 for j in range(assets - market):
                     log_prices(pegs, j, step, state, work.kept)

@@ -117,7 +117,8 @@ def fill_normals(key, first_path, pair, slot, even, odd):  # type: ignore[no-unt
     even, odd : float64 (n,), overwritten.
     """
     _fill_unit_pairs(np.uint64(key), first_path, np.uint64(pair), np.uint64(slot), even, odd)
-    _box_muller(even, odd)
+    _square_radii(even)
+    _turn(even, odd)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -136,10 +137,18 @@ def _fill_unit_pairs(key, first, c2, c3, a, b):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _box_muller(a, b):  # type: ignore[no-untyped-def]
-    """Uniforms to normals in place; a pass of its own leaves the registers to one polynomial set."""
+def _square_radii(a):  # type: ignore[no-untyped-def]
+    """Uniforms to squared radii in place. Passes of their own leave the registers to one polynomial set, and the root
+    does not wait for the logarithm."""
     for i in range(a.size):
-        radius = math.sqrt(-2.0 * log(a[i]))
+        a[i] = -2.0 * log(a[i])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _turn(a, b):  # type: ignore[no-untyped-def]
+    """Squared radii and uniforms to normals in place."""
+    for i in range(a.size):
+        radius = math.sqrt(a[i])
         sine, cosine = sin_cos_turns(b[i])
         a[i] = radius * cosine
         b[i] = radius * sine

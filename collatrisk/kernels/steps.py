@@ -1,6 +1,10 @@
 """One step of one asset: its variance, its residual and its log price.
 
 GARCH(1,1) and constant volatility are here; whatever else there is, is in `collatrisk.kernels.extras`.
+
+Models that have nothing else take the way of `start_moves` and `move_asset`, whose state is that of the coming step:
+its variance and the root of it are known before its innovation is. So the root, which takes as long as all the rest,
+is computed beside the price and not before it. Operations and bits are those of `step_plain`.
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ from numpy.typing import NDArray
 
 from collatrisk.kernels.jit import njit
 from collatrisk.kernels.rows import CHUNK
-from collatrisk.kernels.special import fma
+from collatrisk.kernels.special import exp, fma
 
 CONSTANT = 0  # h never moves
 GARCH = 1  # h <- omega + (alpha + gamma 1{e < 0}) e^2 + beta h
@@ -98,3 +102,64 @@ def _step_constant(mean, variance_drift, season, innovations, state):  # type: i
     drift = fma(variance_drift, state[0], mean)
     for n in range(CHUNK):
         state[2 * CHUNK + n] += fma(deviation, innovations[n], drift)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def start_moves(inputs, state):  # type: ignore[no-untyped-def]
+    """The variance of step 1, its root, and log price over spot 0 on every path, from the last variance and residual."""
+    last = inputs.residuals.shape[1] - 1
+    for i in range(state.shape[0]):
+        row, h, e = state[i], inputs.variances[i, last], inputs.residuals[i, last]
+        if inputs.kind[i] == GARCH:
+            slope = inputs.alpha[i, 0] + inputs.gamma[i, 0] if e < 0.0 else inputs.alpha[i, 0]
+            h = fma(slope, e * e, fma(inputs.beta[i, 0], h, inputs.omega[i]))
+        root = math.sqrt(h)
+        for n in range(CHUNK):
+            row[n] = h
+            row[CHUNK + n] = root
+            row[2 * CHUNK + n] = 0.0
+
+
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+def move_asset(inputs, i, innovations, spot, state, prices):  # type: ignore[no-untyped-def]
+    """One step of an asset of kind CONSTANT, or GARCH with one lag, without a season, to its price.
+
+    Parameters
+    ----------
+    state : (3 CHUNK or more,) of `start_moves`: h of this step, its root and log price over spot before it; then those
+        of the next step.
+    prices : (n,), n <= CHUNK, overwritten. Lanes from n on are left as they are.
+    """
+    mean, drift = inputs.mean[i], inputs.variance_drift
+    if inputs.kind[i] == CONSTANT:
+        _move_constant(mean, drift, innovations, spot, state, prices)
+    else:
+        alpha, gamma, beta = inputs.alpha[i, 0], inputs.gamma[i, 0], inputs.beta[i, 0]
+        _move_one_lag(inputs.omega[i], alpha, gamma, beta, mean, drift, innovations, spot, state, prices)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _move_one_lag(omega, alpha, gamma, beta, mean, drift, innovations, spot, state, prices):  # type: ignore[no-untyped-def]
+    """e = sqrt(h) z, the log price on by mean + drift h + e, the price; then h <- omega + (alpha + gamma 1{e < 0}) e^2
+    + beta h and its root."""
+    fallen = alpha + gamma
+    for n in range(prices.size):
+        h = state[n]
+        e = state[CHUNK + n] * innovations[n]
+        x = state[2 * CHUNK + n] + (e + fma(drift, h, mean))
+        h = fma(fallen if e < 0.0 else alpha, e * e, fma(beta, h, omega))
+        state[n] = h
+        state[CHUNK + n] = math.sqrt(h)
+        state[2 * CHUNK + n] = x
+        prices[n] = spot * exp(x)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _move_constant(mean, drift, innovations, spot, state, prices):  # type: ignore[no-untyped-def]
+    """The same with a variance that never moves."""
+    deviation = state[CHUNK]
+    step = fma(drift, state[0], mean)
+    for n in range(prices.size):
+        x = state[2 * CHUNK + n] + fma(deviation, innovations[n], step)
+        state[2 * CHUNK + n] = x
+        prices[n] = spot * exp(x)
