@@ -106,7 +106,7 @@ def _step_constant(mean, variance_drift, season, innovations, state):  # type: i
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def start_moves(inputs, state):  # type: ignore[no-untyped-def]
-    """The variance of step 1, its root, and log price over spot 0 on every path, from the last variance and residual."""
+    """On every path the variance of step 1, by the last variance and residual, its root, and log price over spot 0."""
     last = inputs.residuals.shape[1] - 1
     for i in range(state.shape[0]):
         row, h, e = state[i], inputs.variances[i, last], inputs.residuals[i, last]
