@@ -210,7 +210,7 @@ def _uncorrelated(
     marginal: Marginal, coordinates: Coordinates, theta: FloatArray, normals: FloatArray, notes: list[Finding]
 ) -> FloatArray | None:
     """By the standard errors alone, where refits of simulated histories would take minutes."""
-    from collatrisk.volatility.panel import is_fast
+    from collatrisk.volatility.quasi import is_fast
 
     if is_fast(marginal.spec) or any(name not in marginal.std_errors for name in coordinates.names):
         return None

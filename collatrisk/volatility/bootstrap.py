@@ -10,7 +10,8 @@ from collatrisk.base.errors import FitError, Problem
 from collatrisk.volatility.distributions import Array
 from collatrisk.volatility.estimate import search
 from collatrisk.volatility.likelihood import Likelihood, Presample, parameter_names
-from collatrisk.volatility.panel import fit_panel, is_fast
+from collatrisk.volatility.panel import fit_panel
+from collatrisk.volatility.quasi import is_fast
 from collatrisk.volatility.recursions import recursion_of, simulate_residuals
 from collatrisk.volatility.specs import Garch, VolatilitySpec
 

@@ -232,8 +232,8 @@ def _nu_is_flat(likelihood: Likelihood, optimum: Optimum) -> bool:
     """Whether raising nu to its upper bound, all else held, costs less than half the 95 % point of chi-square(1)."""
     theta = optimum.theta.copy()
     theta[likelihood.names.index("nu")] = NU_BOUNDS[1]
-    there = likelihood.evaluate(theta)
-    return there is not None and optimum.loglikelihood - float(there[0].sum()) < 1.92
+    there = likelihood.totals(theta[None, :])
+    return there is not None and optimum.loglikelihood - float(there[0][0]) < 1.92
 
 
 def _as_numbers(returns: object, name: str, problems: Problems) -> Array:

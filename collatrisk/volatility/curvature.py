@@ -45,13 +45,11 @@ def curvature(likelihood: Likelihood, theta: Array, free: Array, unit: Array) ->
     step = _STENCIL
     if not likelihood.is_smooth:
         step, theta = _FINE_STENCIL, _clear_of_kinks(likelihood, theta, float(unit[0]))
-    columns = []
-    for direction in free.T:
-        ahead, behind = likelihood.evaluate(theta + step * direction), likelihood.evaluate(theta - step * direction)
-        if ahead is None or behind is None:
-            return np.full((free.shape[1], free.shape[1]), np.nan)
-        columns.append(free.T @ (ahead[1].sum(axis=0) - behind[1].sum(axis=0)) / (2.0 * step))
-    found = np.array(columns).reshape(free.shape[1], free.shape[1])
+    ends = likelihood.totals(np.concatenate((theta + step * free.T, theta - step * free.T)))
+    if ends is None:
+        return np.full((free.shape[1], free.shape[1]), np.nan)
+    ahead, behind = np.split(ends[1], 2)
+    found = (ahead - behind) @ free / (2.0 * step)
     return np.asarray(0.5 * (found + found.T), dtype=np.float64)
 
 

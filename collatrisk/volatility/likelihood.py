@@ -26,8 +26,9 @@ from collatrisk.volatility.distributions import Array, density_terms
 from collatrisk.volatility.law import Law
 from collatrisk.volatility.law_scores import law_scores
 from collatrisk.volatility.means import AR_BOUNDS, MeanModel, mean_names
+from collatrisk.volatility.quasi import is_fast, quasi_totals
 from collatrisk.volatility.recursions import Constraint, Family, Recursion, Walk, family_of
-from collatrisk.volatility.specs import VolatilitySpec
+from collatrisk.volatility.specs import Garch, VolatilitySpec
 
 Presample: TypeAlias = Literal["mean_square", "backcast"]
 PRESAMPLES: tuple[Presample, ...] = ("mean_square", "backcast")
@@ -166,6 +167,19 @@ class Likelihood:
             law = self.law(theta)
             values, scores = law_scores(law, filtered.residuals, filtered.variances, self.mean.slopes, slopes)
         return (values, scores.T) if np.all(np.isfinite(scores)) else None
+
+    def totals(self, points: Array) -> tuple[Array, Array] | None:
+        """The log-likelihood (m,) and its gradient (m, k) at parameters (m, k); None where `evaluate` has none."""
+        if isinstance(self.spec, Garch) and is_fast(self.spec):
+            backcast = float(self.backcast[0]) if self.presample == "backcast" else None
+            return quasi_totals(self.returns, self.spec, points, backcast)
+        values, gradients = np.empty(len(points)), np.empty(points.shape)
+        for place, theta in enumerate(points):
+            found = self.evaluate(theta)
+            if found is None:
+                return None
+            values[place], gradients[place] = found[0].sum(), found[1].sum(axis=0)
+        return values, gradients
 
     def variance_derivatives(self, theta: Array, filtered: Filtered) -> Array:
         """dh/d(mean parameters, variance parameters), as far as they are estimated: (rows, n)."""

@@ -15,7 +15,7 @@ from collatrisk.volatility.distributions import Array, ppf, tail_mean
 from collatrisk.volatility.fit import VolatilityFit, fit_volatility
 from collatrisk.volatility.law import Law
 from collatrisk.volatility.likelihood import Likelihood, Presample
-from collatrisk.volatility.panel import is_fast
+from collatrisk.volatility.quasi import is_fast
 from collatrisk.volatility.rolling import rolling_fit
 from collatrisk.volatility.specs import Garch, VolatilitySpec
 

@@ -23,7 +23,8 @@ from collatrisk.base.validation import Problems
 from collatrisk.volatility.checks import checked_returns, shortest
 from collatrisk.volatility.distributions import Array
 from collatrisk.volatility.likelihood import LAMBDA_BOUNDS, NU_BOUNDS, PRESAMPLES, Presample, parameter_names
-from collatrisk.volatility.specs import DISTS, Garch, VolatilitySpec
+from collatrisk.volatility.quasi import is_fast
+from collatrisk.volatility.specs import DISTS, Garch
 
 _CHUNK = 16  # series a task: some milliseconds
 _FEWEST_TASKS = 4  # of a small panel, so that workers share it
@@ -163,13 +164,6 @@ def check_options(problems: Problems, spec: object, presample: object, starts: o
     problems.check(fast, "spec", spec, rule, "use fit_volatility for other models")
     problems.choice("presample", presample, PRESAMPLES)
     problems.integer("starts", starts, low=1, high=_MOST_STARTS, remedy="5 is the default")
-
-
-def is_fast(spec: VolatilitySpec) -> bool:
-    """Whether the compiled likelihood knows the spec."""
-    if not isinstance(spec, Garch) or spec.mean == "ar1" or spec.dist == "ged" or spec.power != 2.0:
-        return False
-    return spec.p == 1 and spec.q == 1 and spec.o in {0, 1}
 
 
 def kernel_options(spec: Garch, presample: Presample, starts: int) -> tuple[int, bool, bool, bool, int, int]:

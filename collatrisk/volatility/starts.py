@@ -14,6 +14,7 @@ import numpy as np
 
 from collatrisk.volatility.distributions import Array
 from collatrisk.volatility.likelihood import Likelihood
+from collatrisk.volatility.quasi import is_fast
 from collatrisk.volatility.specs import Garch
 
 _SHAPES: dict[str, tuple[tuple[float, ...], ...]] = {
@@ -36,7 +37,7 @@ def starting_points(likelihood: Likelihood) -> list[Array]:
 def _agreed_optimum(likelihood: Likelihood, spec: Garch) -> list[Array]:
     """The optimum at which all starts of the compiled fit ended, if there is one."""
     from collatrisk.kernels import quasi_fit as kernel
-    from collatrisk.volatility.panel import fit_values, is_fast, result_columns
+    from collatrisk.volatility.panel import fit_values, result_columns
 
     if not is_fast(spec):
         return []
