@@ -17,6 +17,7 @@ from collatrisk.volatility import Ewma, Garch
 from collatrisk.volatility.law import Law
 from collatrisk.volatility.law_scores import law_scores
 from collatrisk.volatility.likelihood import Likelihood
+from collatrisk.volatility.quasi import is_fast
 
 
 @settings(max_examples=60)
@@ -111,3 +112,38 @@ def test_scores_of_observations_are_slopes_of_the_likelihood(spec, presample):
         step = 1e-5 * np.eye(theta.size)[place]
         quotient = (likelihood.loglikelihood(theta + step) - likelihood.loglikelihood(theta - step)) / 2e-5
         assert slope == pytest.approx(quotient, rel=1e-5, abs=1e-4)
+
+
+@pytest.mark.parametrize("dist", ["normal", "t", "skewt"])
+@pytest.mark.parametrize("o", [0, 1])
+@pytest.mark.parametrize("mean", ["constant", "zero"])
+@pytest.mark.parametrize("presample", ["mean_square", "backcast"])
+def test_totals_of_the_compiled_likelihood_are_sums_of_the_scores(dist, o, mean, presample):
+    likelihood = Likelihood(np.random.default_rng(6).standard_normal(137), Garch(o=o, dist=dist, mean=mean), presample)
+    assert is_fast(likelihood.spec)
+    inside = {"mu": 0.1, "omega": 0.2, "alpha[1]": 0.05, "gamma[1]": -0.02, "beta[1]": 0.7, "nu": 7.0, "lambda": -0.1}
+    theta = np.array([inside[name] for name in likelihood.names])
+    points = np.array([theta, 1.1 * theta])
+    totals = likelihood.totals(points)
+    assert totals is not None
+    for point, value, gradient in zip(points, *totals, strict=True):
+        state = likelihood.evaluate(point)
+        assert state is not None
+        assert value == pytest.approx(state[0].sum(), rel=1e-13)
+        np.testing.assert_allclose(gradient, state[1].sum(axis=0), rtol=1e-11, atol=1e-11)
+    theta[list(likelihood.names).index("omega")] = -1.0  # variances below 0
+    assert likelihood.evaluate(theta) is None
+    assert likelihood.totals(theta[None, :]) is None
+
+
+def test_totals_of_other_models_are_sums_of_the_scores():
+    likelihood = Likelihood(np.random.default_rng(6).standard_normal(137), Garch(dist="ged"))
+    theta = np.array([0.1, 0.2, 0.05, 0.1, 0.7, 1.5])
+    state, totals = likelihood.evaluate(theta), likelihood.totals(theta[None, :])
+    assert not is_fast(likelihood.spec)
+    assert state is not None
+    assert totals is not None
+    np.testing.assert_array_equal(totals[1][0], state[1].sum(axis=0))
+    assert totals[0][0] == state[0].sum()
+    theta[1] = -1.0
+    assert likelihood.totals(theta[None, :]) is None

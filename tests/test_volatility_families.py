@@ -190,7 +190,7 @@ def test_a_persistence_above_one_is_held_at_one_by_the_law_at_hand():
     top = likelihood.loglikelihood(best)
     for _ in range(60):
         moved = coordinates.pulled_inside(best * (1.0 + 0.02 * rng.standard_normal(best.size)), 0.0)
-        assert likelihood.loglikelihood(np.clip(moved, *likelihood.bounds().T)) <= top + 1e-6
+        assert likelihood.loglikelihood(np.clip(moved, *likelihood.bounds.T)) <= top + 1e-6
 
 
 @given(st.sampled_from([spec for spec, _ in CASES]), st.lists(st.floats(-5.0, 5.0), min_size=12, max_size=12))
@@ -201,7 +201,7 @@ def test_every_point_of_the_plane_is_a_valid_model_and_comes_back(spec, values):
     law = coordinates.law(theta)
     if math.isfinite(sum(law.half_moments(getattr(spec, "power", 2.0)))):
         assert coordinates.gap(theta) > 0.0 or isinstance(spec, Figarch)
-    bounds = Likelihood(history(60), spec).bounds()
+    bounds = Likelihood(history(60), spec).bounds
     for parameter, value, (low, high) in zip(coordinates.names, theta, bounds, strict=True):
         if parameter not in {"mu", "omega"} and not parameter.startswith(("gamma", "alpha")):
             assert low - 1e-12 <= value <= high + 1e-12 or parameter == "nu", parameter

@@ -43,9 +43,9 @@ def t_log_density(scores: FloatArray, correlation: FloatArray, nu: float) -> Flo
     """
     size = scores.shape[1]
     _, log_determinant = np.linalg.slogdet(correlation)
-    quadratic = np.sum(scores @ np.linalg.inv(correlation) * scores, axis=1)
+    quadratic = np.einsum("ij,ij->i", scores @ np.linalg.inv(correlation), scores)
     constant = gammaln((nu + size) / 2) + (size - 1) * gammaln(nu / 2) - size * gammaln((nu + 1) / 2)
-    margins = np.sum(np.log1p(scores * scores / nu), axis=1)
+    margins = np.log1p(scores * scores * (1.0 / nu)) @ np.ones(size)
     joint = np.log1p(quadratic / nu)
     return np.asarray(constant - 0.5 * log_determinant - 0.5 * (nu + size) * joint + 0.5 * (nu + 1) * margins)
 

@@ -29,13 +29,14 @@ class Concordance:
         from collatrisk.kernels.concordance import concordance
 
         n_obs, size = values.shape
-        ranks = np.empty((size, n_obs), dtype=np.int64)
-        for j in range(size):
-            ranks[j] = np.unique(values[:, j], return_inverse=True)[1]
+        ranks, orders = np.empty((size, n_obs), dtype=np.int64), np.argsort(values.T, axis=1, kind="stable")
+        for j, order in enumerate(orders):
+            ordered = values[order, j]
+            ranks[j, order[0]] = 0
+            ranks[j, order[1:]] = np.cumsum(ordered[1:] != ordered[:-1])
         counts = np.empty((n_obs, size, size), dtype=np.int64)
         tree, found = np.empty(n_obs + 1, dtype=np.int64), np.empty(n_obs, dtype=np.int64)
-        for j in range(size):
-            order = np.argsort(ranks[j], kind="stable")
+        for j, order in enumerate(orders):
             counts[:, j, j] = n_obs - np.bincount(ranks[j])[ranks[j]]
             for i in range(j):
                 concordance(ranks[j], ranks[i], order, order[::-1].copy(), tree, found)

@@ -15,7 +15,7 @@ FloatArray = NDArray[np.float64]
 _SEGMENTS = 264  # up to normal scores of 8.25: uniforms within [1e-16, 1 - 1e-16]
 _PER_UNIT = 32
 _NODES = np.arange(_SEGMENTS + 1) / _PER_UNIT
-_LOG_NORMAL = -0.5 * _NODES * _NODES - 0.5 * math.log(2 * math.pi)
+_HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 
 
 class ScoreCurve:
@@ -31,7 +31,9 @@ class ScoreCurve:
 
     def __init__(self, uniforms: FloatArray) -> None:
         self.normal = np.ascontiguousarray(normal_scores(uniforms))
-        self._beyond = np.flatnonzero(np.abs(self.normal) > _NODES[-1])
+        size = np.abs(self.normal)
+        self._beyond = np.flatnonzero(size > _NODES[-1])
+        self._segments = min(int(np.max(size, initial=0.0) * _PER_UNIT) + 1, _SEGMENTS)  # where the scores lie
         self._far = np.asarray(uniforms, dtype=np.float64).ravel()[self._beyond]
 
     def at(self, nu: float | None) -> FloatArray:
@@ -42,8 +44,8 @@ class ScoreCurve:
         """T^{-1}(u), as `t_scores`, float64 (n_obs, n_assets)."""
         from collatrisk.kernels.quintics import fit_quintics, odd_quintic
 
-        value, slope, curvature = _curve(nu)
-        rows, found = np.empty((_SEGMENTS, 6)), np.empty(self.normal.shape)
+        value, slope, curvature = _curve(nu, _NODES[: self._segments + 1])
+        rows, found = np.empty((self._segments, 6)), np.empty(self.normal.shape)
         fit_quintics(value, slope / _PER_UNIT, curvature / _PER_UNIT**2, rows)
         odd_quintic(self.normal.ravel(), float(_PER_UNIT), rows, found.reshape(-1))
         if self._beyond.size:
@@ -51,12 +53,12 @@ class ScoreCurve:
         return found
 
 
-def _curve(nu: float) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _curve(nu: float, nodes: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
     """x(z), the t quantile of Phi(z), its slope and its curvature at the nodes z >= 0, by symmetry from the lower tail.
 
     f(x) dx = phi(z) dz, so x' = phi(z) / f(x) and x'' = x' (-z - x' d log f / dx).
     """
-    value = -t_scores(ndtr(-_NODES), nu)
+    value = -t_scores(ndtr(-nodes), nu)
     constant = float(gammaln((nu + 1) / 2) - gammaln(nu / 2)) - 0.5 * math.log(nu * math.pi)
-    slope = np.exp(_LOG_NORMAL - constant + (nu + 1) / 2 * np.log1p(value * value / nu))
-    return value, slope, slope * ((nu + 1) * value * slope / (nu + value * value) - _NODES)
+    slope = np.exp(-0.5 * nodes * nodes - _HALF_LOG_2PI - constant + (nu + 1) / 2 * np.log1p(value * value / nu))
+    return value, slope, slope * ((nu + 1) * value * slope / (nu + value * value) - nodes)

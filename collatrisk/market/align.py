@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -20,7 +22,7 @@ from collatrisk.market.frames import (
     ordered_prices,
     show_stamp,
 )
-from collatrisk.market.patterns import asset_patterns, common_kind
+from collatrisk.market.patterns import Pattern, asset_patterns, common_kind
 from collatrisk.market.series_checks import ENOUGH, FEWEST
 
 
@@ -51,8 +53,8 @@ def align_prices(frame: pd.DataFrame, *, how: str = "intersection") -> tuple[pd.
     kept = ~empty.any(axis=1)
     if not kept.any():
         raise DataError("align_prices", [_no_common_date(prices, empty)])
-    findings = _lacking(prices, empty)
     patterns = asset_patterns(prices)
+    findings = _lacking(prices, empty, patterns)
     kind, disagreement = common_kind(patterns)
     if kind is None and any(pattern.kind for pattern in patterns.values()):
         rule = f"mixed clocks: {disagreement}, so the common dates have returns over the closed days"
@@ -66,12 +68,12 @@ def align_prices(frame: pd.DataFrame, *, how: str = "intersection") -> tuple[pd.
     return aligned, tuple(findings)
 
 
-def _lacking(prices: pd.DataFrame, empty: BoolArray) -> list[Finding]:
+def _lacking(prices: pd.DataFrame, empty: BoolArray, patterns: Mapping[str, Pattern]) -> list[Finding]:
     """Per asset, the rows it lacks: a warning where a price was due, a note where it had not begun or was closed."""
     rows = RowNames(pd.DatetimeIndex(prices.index))
     stamps = microseconds(prices.index)
     findings = []
-    for k, (name, pattern) in enumerate(asset_patterns(prices).items()):
+    for k, (name, pattern) in enumerate(patterns.items()):
         absent: IntArray = np.flatnonzero(empty[:, k])
         if not absent.size:
             continue

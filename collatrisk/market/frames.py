@@ -126,8 +126,7 @@ def require_frame(frame: object, title: str) -> pd.DataFrame:
 
 def text_columns(frame: pd.DataFrame) -> list[int]:
     """The positions of the columns that do not hold numbers."""
-    kinds = [frame.iloc[:, k].dtype for k in range(frame.shape[1])]
-    return [k for k, kind in enumerate(kinds) if not is_real(kind)]
+    return [k for k, kind in enumerate(frame.dtypes) if not is_real(kind)]
 
 
 def is_real(kind: Any) -> bool:

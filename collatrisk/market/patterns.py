@@ -54,7 +54,9 @@ def find_pattern(stamps: IntArray) -> Pattern:
     """The pattern of strictly increasing int64 microseconds."""
     if stamps.size < 2:
         return Pattern(None, None, stamps.size)
-    days, per_day = np.unique(stamps // DAY_US, return_counts=True)
+    day_of_each = stamps // DAY_US
+    first_of_day = np.flatnonzero(np.diff(day_of_each, prepend=day_of_each[0] - 1))
+    days, per_day = day_of_each[first_of_day], np.diff(first_of_day, append=stamps.size)
     span = np.arange(days[0], days[-1] + 1)
     weekend, weekend_seen = (int(((each + _MONDAY_SHIFT) % 7 >= 5).sum()) for each in (span, days))
     kind = None
@@ -66,9 +68,13 @@ def find_pattern(stamps: IntArray) -> Pattern:
 
 def asset_patterns(prices: pd.DataFrame) -> dict[str, Pattern]:
     """The pattern of each asset's own dates (those on which it has a price), for prices in order of date."""
-    stamps = microseconds(prices.index)
-    values = prices.to_numpy()
-    return {str(name): find_pattern(stamps[~np.isnan(values[:, k])]) for k, name in enumerate(prices.columns)}
+    stamps, known = microseconds(prices.index), ~np.isnan(prices.to_numpy())
+    found: dict[bytes, Pattern] = {}  # assets with the same dates share their pattern
+    keys = [column.tobytes() for column in known.T]
+    for k, key in enumerate(keys):
+        if key not in found:
+            found[key] = find_pattern(stamps[known[:, k]])
+    return {str(name): found[key] for name, key in zip(prices.columns, keys, strict=True)}
 
 
 def common_kind(patterns: Mapping[str, Pattern]) -> tuple[str | None, str]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from collatrisk.base.findings import Finding
 from collatrisk.dependence.first_step import FirstStep
+from collatrisk.simulation.common_dates import places_of
 from collatrisk.volatility.coordinates import as_vector
 from collatrisk.volatility.curvature import mean_curvature
 from collatrisk.volatility.distributions import cdf
@@ -46,7 +47,7 @@ def first_step(
         if isinstance(fit, VolatilityFit):
             influence, slope = _of_one(fit)
             findings += _notes(asset, fit)
-        places = dates[asset].get_indexer(common)
+        places = places_of(common, dates[asset])
         # An estimate from a longer history is the mean of more influences, of which these are the common ones.
         influences.append(np.ascontiguousarray(influence[places]) * (len(common) / max(len(influence), 1)))
         slopes.append(np.ascontiguousarray(slope[places]))
@@ -98,7 +99,7 @@ def estimate_of(fit: VolatilityFit) -> Estimate | None:
     if hessian is None:
         return None
     scores = (found[1] - found[1].mean(axis=0)) @ free
-    influences = -np.linalg.solve(hessian, scores.T).T @ free.T
+    influences = -scores @ np.linalg.inv(hessian) @ free.T
     return Estimate(likelihood, theta, free, influences, likelihood.rescaled(theta, scale)[1])
 
 

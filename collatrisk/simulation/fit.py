@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -169,7 +170,7 @@ def fit_market(
         + _how(joint_text, margins, innovations, season, jumps, drawn),
         "collatrisk": __version__,
         "numpy": np.__version__,
-        "arch": version("arch"),
+        "arch": _arch_version(),
     }
     if created is not None:
         texts["created"] = created
@@ -213,6 +214,11 @@ def _jumps_of(
         return fit_each(some, {asset: specs[asset] for asset in some}, presample)
 
     return jumps_of(series, jumps, clock, fit)
+
+
+@lru_cache
+def _arch_version() -> str:
+    return version("arch")
 
 
 _DEPENDENCE_TEXT: dict[type, str] = {

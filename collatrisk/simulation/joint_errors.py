@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from collatrisk.dependence.dynamic_specs import FEW_ASSETS
+from collatrisk.simulation.common_dates import places_of
 from collatrisk.simulation.first_step import estimate_of
 from collatrisk.volatility.covariance import ParameterUncertainty
 from collatrisk.volatility.fit import VolatilityFit
@@ -47,7 +48,7 @@ def joint_uncertainties(
             continue
         estimate = estimate_of(fit) if 1 < len(found) <= FEW_ASSETS else None
         if estimate is not None:
-            places = dates[asset].get_indexer(common)
+            places = places_of(common, dates[asset])
             columns[asset] = estimate.influences[places] @ estimate.in_user_units.T / fit.n_obs
     if len(columns) < 2:
         return found

@@ -15,6 +15,7 @@ from collatrisk.base.findings import Finding
 from collatrisk.base.validation import Problems
 from collatrisk.dependence.result import DependenceFit
 from collatrisk.market.clock import Clock
+from collatrisk.simulation.common_dates import places_of
 from collatrisk.simulation.marginals import Marginal
 from collatrisk.volatility.season import HourOfWeek, SeasonFit, fit_season
 from collatrisk.volatility.tail_law import HistoricalLaw, InnovationLaw, TailLaw
@@ -62,7 +63,7 @@ def residual_rows(
     fits: Mapping[str, VolatilityFit | PegFit], dates: Mapping[str, pd.Index], common: pd.Index
 ) -> FloatArray:
     """The standardised residuals of the common dates, of a peg the normal scores of its steps, (n_obs, n_assets)."""
-    columns = [fit.std_resid[dates[asset].get_indexer(common)] for asset, fit in fits.items()]
+    columns = [fit.std_resid[places_of(common, dates[asset])] for asset, fit in fits.items()]
     return np.ascontiguousarray(np.column_stack(columns))
 
 

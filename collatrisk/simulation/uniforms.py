@@ -12,6 +12,7 @@ from scipy.special import kolmogorov
 
 from collatrisk.base.findings import Finding
 from collatrisk.market.clock import Clock
+from collatrisk.simulation.common_dates import places_of
 from collatrisk.volatility.distributions import cdf
 from collatrisk.volatility.peg_fit import PegFit
 
@@ -58,7 +59,7 @@ def to_uniforms(
         else:
             law = _by_law(fit)
             findings += _law_findings(asset, fit, law, margins)
-        places = dates[asset].get_indexer(common)
+        places = places_of(common, dates[asset])
         if margins == "law":
             columns.append(np.clip(law[places], _EDGE, 1.0 - _EDGE))
         else:

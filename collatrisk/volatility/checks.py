@@ -26,6 +26,7 @@ _SAME_OPTIMUM = 1e-2
 _REJECT = 0.01
 _MANY_ZEROS = 0.2
 _SHOWN_ROWS = 5
+_COLLINEAR = 1e-12  # a share of the variance below which lagged squares are combinations of each other
 
 
 def checked_returns(returns: object, spec: AnySpec) -> tuple[str, Array]:
@@ -44,7 +45,8 @@ def checked_returns(returns: object, spec: AnySpec) -> tuple[str, Array]:
     problems.raise_if_any()
     for what, bad in (("NaN", np.isnan(values)), ("infinite values", np.isinf(values))):
         remedy = "drop the rows or mend the prices (align_prices, log_returns)"
-        problems.check(not bad.any(), name, _where(returns, bad), f"must hold no {what}", remedy)
+        if bad.any():
+            problems.add(name, _where(returns, bad), f"must hold no {what}", remedy)
     least = shortest(spec)
     problems.check(
         values.size >= least, name, f"{values.size} returns", f"must hold at least {least}", "give more data"
@@ -90,11 +92,14 @@ def arch_lm(values: Array, lags: int) -> float:
     target = squares[lags:]
     if np.ptp(target) <= 1e-12 * float(np.max(target)):
         return 1.0  # equal squares, as of returns that only change their sign: nothing to regress
-    columns = [np.ones(target.size), *(squares[lags - lag : -lag] for lag in range(1, lags + 1))]
-    design = np.column_stack(columns)
-    residuals = target - design @ np.linalg.lstsq(design, target, rcond=None)[0]
-    spread = target - np.mean(target)
-    explained = 1.0 - float(residuals @ residuals) / float(spread @ spread)
+    # Lags and target about their means, each of length 1: the regression with a constant from 11 x 11 products.
+    columns = np.array([squares[lags - lag : squares.size - lag] for lag in range(lags + 1)])
+    columns -= columns.mean(axis=1, keepdims=True)
+    products = columns @ columns.T
+    size = np.sqrt(np.diag(products))
+    products /= np.outer(size, size) + (size == 0.0)
+    along = products[0, 1:]
+    explained = float(along @ np.linalg.pinv(products[1:, 1:], rcond=_COLLINEAR, hermitian=True) @ along)
     return float(special.chdtrc(lags, target.size * explained))
 
 
@@ -168,7 +173,7 @@ def _optimum_findings(optimum: Optimum, reached: Sequence[float]) -> list[Findin
 
 
 def _bound_findings(likelihood: Likelihood, optimum: Optimum) -> list[Finding]:
-    rows, limits, labels = likelihood.constraints()
+    rows, limits, labels = likelihood.constraints
     found: list[Finding] = []
     for row in optimum.active:
         label = labels[row]

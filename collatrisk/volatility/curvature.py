@@ -11,6 +11,7 @@ from collatrisk.volatility.likelihood import Likelihood
 _STENCIL = 1e-3  # natural steps over which scores are differenced
 # Kinks lie some hundredths of a natural step apart: differences are finer there, and taken where none is near.
 _FINE_STENCIL, _CLEAR = 1e-5, 1e-4
+_ROUNDING = 1e-14  # of an orthonormal direction
 
 
 def natural_units(scores: Array) -> Array:
@@ -23,7 +24,9 @@ def free_directions(active_rows: Array, unit: Array) -> Array:
     """(k, free) directions that keep the active constraints, each about one natural step long."""
     if active_rows.shape[0] == 0:
         return np.asarray(np.diag(unit), dtype=np.float64)
-    return np.asarray(unit[:, None] * linalg.null_space(active_rows * unit), dtype=np.float64)
+    basis = linalg.null_space(active_rows * unit)
+    # Exactly 0 where it is so but for rounding: a step then leaves a parameter exactly on its bound.
+    return np.asarray(unit[:, None] * np.where(np.abs(basis) < _ROUNDING, 0.0, basis), dtype=np.float64)
 
 
 def newton_step(curvature: Array, gradient: Array) -> tuple[Array, float]:

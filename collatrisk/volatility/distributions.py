@@ -247,7 +247,8 @@ def _t_quantile(p: Array, nu: float) -> Array:
 def _t_cdf(x: ArrayLike, nu: float) -> Array:
     """The cdf of Student's t; the incomplete beta law keeps its relative accuracy on the left."""
     x = np.asarray(x, dtype=np.float64)
-    found, far = np.array(special.stdtr(nu, x), dtype=np.float64), x < -1.0
+    found, far = np.empty(x.shape), x < -1.0
+    found[~far] = special.stdtr(nu, x[~far])
     with np.errstate(over="ignore"):
         found[far] = 0.5 * special.betainc(nu / 2.0, 0.5, nu / (nu + x[far] * x[far]))
     return found

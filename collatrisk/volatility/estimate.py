@@ -157,7 +157,7 @@ def _onto_persistence_one(likelihood: Likelihood, theta: Array) -> Array:
 
 
 def _persistence_slope(likelihood: Likelihood, theta: Array, unit: Array) -> Array:
-    bounds = likelihood.bounds()
+    bounds = likelihood.bounds
     found = np.zeros(theta.size)
     for place in range(theta.size):
         ends = []
@@ -205,7 +205,7 @@ def _last_step(likelihood: Likelihood, theta: Array, step: Array, value: float) 
 
     So close to the optimum the step squares the distance, which no comparison of likelihoods could see.
     """
-    rows, limits, _ = likelihood.constraints()
+    rows, limits, _ = likelihood.constraints
     point = theta + step
     if min((rows @ theta - limits).min(initial=1.0), (rows @ point - limits).min(initial=1.0)) <= _ON_BOUND:
         return None
@@ -219,7 +219,7 @@ def _ascent(likelihood: Likelihood, theta: Array, scores: Array, near: bool) -> 
 
     A step that would leave a constraint which holds with equality, though the gradient does not, is taken along it.
     """
-    rows, limits, _ = likelihood.constraints()
+    rows, limits, _ = likelihood.constraints
     gradient, unit = scores.sum(axis=0), natural_units(scores)
     touching = rows @ theta - limits <= _ON_BOUND
     active = _active(rows, limits, theta, gradient)
@@ -231,9 +231,11 @@ def _ascent(likelihood: Likelihood, theta: Array, scores: Array, near: bool) -> 
         if near:
             if bent is None:
                 basis, bent = free, -curvature(likelihood, theta, free, unit)
-            # Later faces lie within the first one: no new differences are needed.
-            inner = np.linalg.lstsq(basis / unit[:, None], free / unit[:, None], rcond=None)[0]
-            direction, decrement = newton_step(inner.T @ bent @ inner, free.T @ gradient)
+            along = bent
+            if free is not basis:  # later faces lie within the first one: no new differences are needed
+                inner = np.linalg.lstsq(basis / unit[:, None], free / unit[:, None], rcond=None)[0]
+                along = inner.T @ bent @ inner
+            direction, decrement = newton_step(along, free.T @ gradient)
         else:
             direction, decrement = newton_step((scores @ free).T @ (scores @ free), free.T @ gradient)
         step = free @ direction
@@ -250,7 +252,7 @@ def _describe(likelihood: Likelihood, theta: Array) -> Optimum:
     if state is None:
         raise ArithmeticError("the likelihood is not finite at the optimum")
     values, scores = state
-    rows, limits, labels = likelihood.constraints()
+    rows, limits, labels = likelihood.constraints
     active = _active(rows, limits, theta, scores.sum(axis=0))
     unit = natural_units(scores)
     free = free_directions(rows[list(active)], unit)
@@ -267,9 +269,9 @@ def _describe(likelihood: Likelihood, theta: Array) -> Optimum:
 
 def _inside(likelihood: Likelihood, theta: Array) -> Array:
     """The point moved inside the constraints where it lies outside: arch's optimum may be, by its tolerance or more."""
-    bounds = likelihood.bounds()
+    bounds = likelihood.bounds
     moved = np.asarray(np.clip(theta, bounds[:, 0], bounds[:, 1]), dtype=np.float64)
-    rows, limits, _ = likelihood.constraints()
+    rows, limits, _ = likelihood.constraints
     for _ in range(_MAX_PROJECTIONS):
         outside = np.flatnonzero(rows @ moved < limits)
         if outside.size == 0:
@@ -302,7 +304,7 @@ def tangent_directions(likelihood: Likelihood, theta: Array, scores: Array) -> A
     if likelihood.family.curved and likelihood.persistence(theta) >= 1.0 - _AT_ONE:
         slope = _persistence_slope(likelihood, theta, unit)
         likelihood = replace(likelihood, extra=((-slope, -float(slope @ theta), "persistence"),))
-    rows, limits, _ = likelihood.constraints()
+    rows, limits, _ = likelihood.constraints
     active = _active(rows, limits, theta, scores.sum(axis=0))
     return free_directions(rows[list(active)], unit)
 
@@ -311,7 +313,7 @@ def _line_search(
     likelihood: Likelihood, theta: Array, step: Array, value: float
 ) -> tuple[Array, tuple[Array, Array]] | None:
     """The first point along the step that raises the likelihood, cut at the first constraint; None if none does."""
-    rows, limits, _ = likelihood.constraints()
+    rows, limits, _ = likelihood.constraints
     speed, slack = rows @ step, rows @ theta - limits
     towards = np.flatnonzero((speed < 0.0) & (slack > _ON_BOUND))
     reach = slack[towards] / -speed[towards]
@@ -333,7 +335,7 @@ def _by_slope(
     likelihood: Likelihood, theta: Array, step: Array, slope: float
 ) -> tuple[Array, tuple[Array, Array]] | None:
     """The end of a step within the constraints that takes most of the slope away, where values no longer tell."""
-    rows, limits, _ = likelihood.constraints()
+    rows, limits, _ = likelihood.constraints
     held = (rows @ theta - limits <= _ON_BOUND) & (rows @ step <= 0.0)
     point = _onto(rows[held], limits[held], theta + step)
     state = likelihood.evaluate(point) if np.all((rows @ point >= limits) | held) else None

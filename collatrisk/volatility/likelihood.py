@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -66,7 +67,7 @@ class Filtered:
         return float(np.mean(self.start))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Likelihood:
     """The log-likelihood of `spec` on `returns`, of which nothing is rescaled here.
 
@@ -190,6 +191,7 @@ class Likelihood:
         walk = Walk(e, filtered.variances, slopes, filtered.start, moved)
         return self.family.slopes(self.parts(theta)[1], walk)
 
+    @cached_property
     def bounds(self) -> Array:
         """(k, 2) lowest and highest value of each parameter: arch's for most, but nu up to 500 for both t laws."""
         free = [(-math.inf, math.inf), AR_BOUNDS][: self.mean.slopes.shape[0]]
@@ -201,14 +203,15 @@ class Likelihood:
             rows[place] = (max(rows[place][0], (self.family.power or 0.0) + _MOMENT), rows[place][1])
         return np.array(rows, dtype=np.float64).reshape(len(self.names), 2)
 
+    @cached_property
     def constraints(self) -> tuple[Array, Array, tuple[str, ...]]:
         """A, d and a name for each row of ``A theta >= d``: the bounds as rows, then those of the family."""
         k, first = len(self.names), self.mean.slopes.shape[0]
-        rows, limits, labels = [], [], []
-        for position, (low, high) in enumerate(self.bounds()):
+        rows, limits, labels, own_rows = [], [], [], np.eye(k)
+        for position, (low, high) in enumerate(self.bounds.tolist()):
             for sign, limit in ((1.0, low), (-1.0, -high)):
                 if math.isfinite(limit):
-                    rows.append(sign * np.eye(k)[position])
+                    rows.append(sign * own_rows[position])
                     limits.append(limit)
                     labels.append(self.names[position])
         for own, limit, label in self.family.constraints():

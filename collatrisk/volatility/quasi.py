@@ -22,8 +22,8 @@ def quasi_totals(returns: Array, spec: Garch, points: Array, backcast: float | N
 
     Parameters
     ----------
-    returns : float64 (n,). spec : one of which `is_fast` is true. backcast : what stands for e^2 and h before the sample;
-        None for the mean square at each point.
+    returns : float64 (n,). spec : one of which `is_fast` is true.
+    backcast : what stands for e^2 and h before the sample; None for the mean square at each point.
     """
     from collatrisk.kernels import quasi_likelihood as kernel
 
@@ -31,15 +31,17 @@ def quasi_totals(returns: Array, spec: Garch, points: Array, backcast: float | N
     rows = kernel.work_rows(n)
     work, sums, powers = np.empty((5, rows + 1, kernel.LANES)), np.empty(kernel.SUMS), np.empty(rows + 1)
     kernel.fill_work(np.array(returns), 1.0, work)
-    order, dist, there = np.arange(rows - 1, -1, -1), DISTS.index(spec.dist), work[2, :-1] > 0.0
+    order, dist, variances = np.arange(rows - 1, -1, -1), DISTS.index(spec.dist), work[3, 1:]
     values, slopes = np.empty(len(points)), np.empty((len(points), 7))
+    centre = float(np.mean(returns)) if moves else 0.0
+    about = float(np.mean((returns - centre) ** 2))
     for place, theta in enumerate(_as_known(points, spec)):
         before, along = backcast, 0.0
         if before is None:
-            residuals = returns - theta[0]
-            before, along = float(np.mean(residuals**2)), -2.0 * float(np.mean(residuals)) if moves else 0.0
+            away = float(theta[0]) - centre
+            before, along = about + away * away, 2.0 * away if moves else 0.0
         values[place] = kernel.evaluate(work, sums, powers, order, theta, dist, n, before, along, slopes[place])
-        if not np.min(work[3, 1:], where=there, initial=np.inf) >= _SMALLEST:
+        if not (variances.min() >= _SMALLEST or variances[work[2, :-1] > 0.0].min() >= _SMALLEST):
             return None
     found = _as_named(slopes, spec)
     return (values, found) if np.all(np.isfinite(found)) else None

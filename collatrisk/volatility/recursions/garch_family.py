@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -39,8 +40,7 @@ class GarchFamily(PowerFamily):
         """The parameters."""
         if isinstance(self.spec, Ewma):
             return ()
-        letters = zip(("alpha", "gamma", "beta"), self.orders, strict=True)
-        return ("omega", *(f"{letter}[{lag}]" for letter, order in letters for lag in range(1, order + 1)))
+        return _names(self.orders)
 
     @property
     def curved(self) -> bool:
@@ -192,6 +192,12 @@ class GarchFamily(PowerFamily):
         falls = below * gamma
         falls[:paired] += below * alpha[:paired]
         return np.concatenate((rises, falls, beta))
+
+
+@lru_cache
+def _names(orders: tuple[int, int, int]) -> tuple[str, ...]:
+    letters = zip(("alpha", "gamma", "beta"), orders, strict=True)
+    return ("omega", *(f"{letter}[{lag}]" for letter, order in letters for lag in range(1, order + 1)))
 
 
 _GRID = (
