@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
-from common import Row, Times, even_loan, market, race, terms
+from common import Row, Times, arithmetic, even_loan, market, race, terms
 from peers import STEPS, arch_result, arch_simulation, numpy_margin, quantlib_paths
 
 Precision: TypeAlias = Literal["double", "single"]
@@ -36,7 +36,8 @@ def _beside_peers(n_assets: int, result: Any) -> list[Row]:
         "arch": lambda: arch_simulation(result, ARCH_PATHS),
         "QuantLib": lambda: quantlib_paths(QUANTLIB_PATHS, n_assets),
     }
-    found = race(ours | peers)
+    bounds = {f"arithmetic {threads}": arithmetic(threads) for threads in (1, 2)}
+    found = race(ours | peers | bounds)
     work = 1e9 / (n_paths * STEPS * n_assets)
     beside = {
         "numpy in chunks (multivariate t)": found["numpy in chunks"].scaled(work),
@@ -44,11 +45,21 @@ def _beside_peers(n_assets: int, result: Any) -> list[Row]:
         "QuantLib (GBM)": found["QuantLib"].scaled(1e9 / (QUANTLIB_PATHS * STEPS * n_assets)),
     }
     one, two = found["close 1"], found["close 2"]
-    scaling = f"two workers {one.median / two.median:.2f}x one"
+    gain = found["arithmetic 1"].median / found["arithmetic 2"].median
+    scaling = f"two workers {one.median / two.median:.2f}x one, two threads of pure arithmetic {gain:.2f}x"
+    floor = ("one worker, divided by what two threads of pure arithmetic gain", one.scaled(work / gain))
     title = f"run_margin, 10^5 paths x {STEPS} steps x {n_assets} assets"
     return [
         Row(f"{title}, bridge off, 1 worker", UNIT, one.scaled(work), beside),
-        Row(f"{title}, bridge off, 2 workers", UNIT, two.scaled(work), beside, note=scaling, target=TARGETS[n_assets]),
+        Row(
+            f"{title}, bridge off, 2 workers",
+            UNIT,
+            two.scaled(work),
+            beside,
+            floor=floor,
+            note=scaling,
+            target=TARGETS[n_assets],
+        ),
         Row(
             f"{title}, bridge on, 2 workers",
             UNIT,

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -80,6 +81,29 @@ def race(functions: Mapping[str, Callable[[], Any]], runs: int = RUNS) -> dict[s
             function()
             found[name].append(time.perf_counter() - start)
     return {name: Times(tuple(values)) for name, values in found.items()}
+
+
+def arithmetic(threads: int, steps: int = 4_000_000) -> Callable[[], None]:
+    """Twice `steps` of multiplying and adding in registers, ten milliseconds each: one after the other, or in two
+    threads, as a run with two workers starts them. What the second thread gains is all that the machine has to give."""
+    import numba
+
+    @numba.njit(nogil=True)
+    def spin(x: float) -> float:
+        for _ in range(steps):
+            x = x * 0.999999 + 1e-6
+        return x
+
+    spin(1.0)
+
+    def once() -> None:
+        if threads == 1:
+            spin(spin(1.0))
+        else:
+            with ThreadPoolExecutor(threads) as executor:
+                list(executor.map(spin, (1.0, 1.0)))
+
+    return once
 
 
 def in_process(code: str, *arguments: str, cache: Path | None = None) -> dict[str, float]:

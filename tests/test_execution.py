@@ -14,6 +14,7 @@ from hypothesis import given, strategies as st
 
 from collatrisk.base.errors import InputError
 from collatrisk.execution import MICRO_BLOCK, block_ranges, iter_blocks, map_blocks
+from collatrisk.execution.blocks import usual_ranges
 
 
 def spell(first: int, last: int) -> tuple[int, int]:
@@ -45,6 +46,25 @@ def test_ranges_cover_every_path_once(n_paths: int, micro_blocks: int) -> None:
     assert ranges[-1][1] == n_paths
     assert all(left[1] == right[0] for left, right in pairwise(ranges))
     assert all(last - first == micro_blocks * MICRO_BLOCK for first, last in ranges[:-1])
+
+
+@given(st.integers(1, 3_000_000), st.integers(1, 70))
+def test_ranges_that_nobody_chose_are_even_and_as_many_for_each_worker(n_paths: int, workers: int) -> None:
+    ranges = usual_ranges(n_paths, workers)
+    assert ranges[0][0] == 0
+    assert ranges[-1][1] == n_paths
+    assert all(left[1] == right[0] for left, right in pairwise(ranges))
+    whole = [-(-(last - first) // MICRO_BLOCK) for first, last in ranges]
+    assert max(whole) - min(whole) <= 1
+    assert 1 <= max(whole) <= 16
+    assert all(first % MICRO_BLOCK == 0 for first, _ in ranges)
+    assert len(ranges) % workers == 0 or max(whole) == 1
+
+
+def test_two_workers_share_a_hundred_thousand_paths_in_eight_blocks() -> None:
+    assert len(usual_ranges(100_000, 2)) == 8
+    assert len(usual_ranges(100_000, 1)) == 7
+    assert len(usual_ranges(1_000_000, 2)) == 62
 
 
 def test_results_come_in_path_order_whatever_the_executor(executor: Executor | None) -> None:
@@ -93,7 +113,7 @@ def test_only_a_window_of_blocks_is_submitted() -> None:
     seen = 0
     for _ in iter_blocks(spell, 100 * MICRO_BLOCK, size=MICRO_BLOCK, executor=pool):
         seen += 1
-        assert pool.submitted <= seen + 2
+        assert pool.submitted <= seen + 4
     assert seen == pool.submitted == 100
 
 

@@ -19,24 +19,31 @@ MICRO_BLOCK = 1024
 
 Result = TypeVar("Result")
 Progress = Callable[[int, int], object]
-_WAITING_PER_WORKER = 2
+_WAITING_PER_WORKER = 4  # with fewer, workers wait for the thread that takes results while it waits for its turn
+_BLOCKS_PER_WORKER = 4
+_LEAST, _MOST = 4, 16  # micro-blocks
 
 
-def usual_size(n_paths: int) -> int:
-    """Paths a block where nobody chose: 4 to 16 micro-blocks, fewer blocks where there are very many paths.
+def usual_ranges(n_paths: int, workers: int) -> list[tuple[int, int]]:
+    """The ranges of paths where nobody chose: four a worker, of 4 to 16 micro-blocks, as even as micro-blocks allow.
 
-    Python's share in a block is a fraction of a millisecond, and workers take turns at it.
+    A block costs a tenth of a millisecond beside its paths, more where workers take turns at Python; and workers end
+    together if each has as many blocks as the others.
     """
-    return min(max(n_paths // (16 * MICRO_BLOCK), 4), 16) * MICRO_BLOCK
+    whole = -(-n_paths // MICRO_BLOCK)
+    blocks = max(-(-whole // _MOST), min(_BLOCKS_PER_WORKER * workers, whole // _LEAST))
+    blocks = min(-(-blocks // workers) * workers, whole)
+    ends = [min(whole * (block + 1) // blocks * MICRO_BLOCK, n_paths) for block in range(blocks)]
+    return list(zip([0, *ends[:-1]], ends, strict=True))
 
 
-def block_ranges(n_paths: int, size: int | None = None) -> list[tuple[int, int]]:
+def block_ranges(n_paths: int, size: int) -> list[tuple[int, int]]:
     """The half-open ranges of paths ``[(0, size), (size, 2 size), ...]`` that cover `n_paths`.
 
     Parameters
     ----------
     n_paths : int >= 1.
-    size : int, paths a block, a positive multiple of `MICRO_BLOCK` (1024); None for `usual_size`.
+    size : int, paths a block, a positive multiple of `MICRO_BLOCK` (1024).
 
     Raises
     ------
@@ -44,7 +51,6 @@ def block_ranges(n_paths: int, size: int | None = None) -> list[tuple[int, int]]
     """
     problems = Problems("Blocks of paths")
     n_paths = problems.integer("n_paths", n_paths, low=1, remedy="give at least one path")
-    size = usual_size(n_paths) if size is None else size
     size = problems.integer("size", size, low=MICRO_BLOCK, remedy=f"give a multiple of {MICRO_BLOCK}")
     problems.check(
         size % MICRO_BLOCK == 0,
@@ -67,14 +73,14 @@ def iter_blocks(
 ) -> Iterator[Result]:
     """Yield ``function(first, last)`` for each block of paths, in path order.
 
-    At most two blocks a worker are submitted or kept beyond the one that is yielded next: memory does not grow with
+    At most four blocks a worker are submitted or kept beyond the one that is yielded next: memory does not grow with
     `n_paths`. Closing the iterator, an error or an interrupt cancels what has not started; the executor stays open.
 
     Parameters
     ----------
     function : picklable if the executor uses processes; called with the half-open range of its paths.
     n_paths : int >= 1.
-    size : int, paths a block, a multiple of `MICRO_BLOCK`; None for `usual_size`.
+    size : int, paths a block, a multiple of `MICRO_BLOCK`; None for `usual_ranges`.
     executor : any `concurrent.futures.Executor`; None runs in this thread.
     on_done : called in this thread as ``on_done(paths_done, n_paths)`` after each block.
 
@@ -83,7 +89,6 @@ def iter_blocks(
     InputError : for a bad size, number of paths or executor.
     Exception : whatever `function` raises, with a note that names the paths.
     """
-    ranges = block_ranges(n_paths, size)
     problems = Problems("Blocks of paths")
     problems.check(
         executor is None or callable(getattr(executor, "submit", None)),
@@ -92,7 +97,10 @@ def iter_blocks(
         "must be None or a concurrent.futures.Executor",
         "give ProcessPoolExecutor(2), ThreadPoolExecutor(2) or any other Executor",
     )
+    if size is None:
+        n_paths = problems.integer("n_paths", n_paths, low=1, remedy="give at least one path")
     problems.raise_if_any()
+    ranges = usual_ranges(n_paths, _workers(executor)) if size is None else block_ranges(n_paths, size)
     if executor is None:
         return _serial(function, ranges, on_done)
     return _submitted(function, ranges, executor, on_done)
@@ -163,8 +171,10 @@ def _submitted(
             future.cancel()
 
 
-def _workers(executor: Executor) -> int:
+def _workers(executor: Executor | None) -> int:
     """The number of workers, as far as the executor tells: the interface of `Executor` has no such question."""
+    if executor is None:
+        return 1
     told = getattr(executor, "_max_workers", None)
     return told if isinstance(told, int) and told > 0 else (os.cpu_count() or 1)
 

@@ -101,7 +101,7 @@ class MarginTask:
         sizes = np.zeros((n_rows, wanted.size), dtype=np.int64)
         kept = _Columns(n_rows, last - first, n_metrics) if self.keep_paths else None
         bridged = True
-        size = self._paths_at_once()
+        size = self._paths_at_once(n_micro)
         for low in range(first, last, size):
             high = min(low + size, last)
             part, with_bridge = self._part(low, high)
@@ -121,12 +121,14 @@ class MarginTask:
             bridged=bridged,
         )
 
-    def _paths_at_once(self) -> int:
-        """Whole micro-blocks whose prices and outcomes fit the last-level cache, at least one."""
+    def _paths_at_once(self, n_micro: int) -> int:
+        """Whole micro-blocks whose prices and outcomes fit the last-level cache, at least one, and about as many in
+        each part of a block."""
         n_rows, n_metrics, _ = self._metrics
         steps = self.n_steps * (2 if self._bridge else 1) + 1
         floats = len(self.source.assets) * steps + n_rows * n_metrics
-        return max(1, _CACHED_FLOATS // (floats * MICRO_BLOCK)) * MICRO_BLOCK
+        parts = -(-n_micro // max(1, _CACHED_FLOATS // (floats * MICRO_BLOCK)))
+        return -(-n_micro // parts) * MICRO_BLOCK
 
     def _part(self, first: int, last: int) -> tuple[Part, bool]:
         """Outcomes of the paths `first` to `last` - 1, until this thread's next call, and whether the source gave step
