@@ -17,7 +17,7 @@ from collatrisk.volatility.curvature import mean_curvature
 from collatrisk.volatility.distributions import cdf
 from collatrisk.volatility.estimate import tangent_directions
 from collatrisk.volatility.fit import VolatilityFit
-from collatrisk.volatility.likelihood import Likelihood
+from collatrisk.volatility.likelihood import Likelihood, State
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -94,7 +94,7 @@ def estimate_of(fit: VolatilityFit) -> Estimate | None:
     found = likelihood.evaluate(theta)
     if found is None or theta.size == 0:
         return None
-    free = tangent_directions(likelihood, theta, found[1])
+    free = tangent_directions(likelihood, theta, State.of(*found))
     hessian = mean_curvature(likelihood, theta, free) if free.size else None
     if hessian is None:
         return None

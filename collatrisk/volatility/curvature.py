@@ -14,9 +14,9 @@ _FINE_STENCIL, _CLEAR = 1e-5, 1e-4
 _ROUNDING = 1e-14  # of an orthonormal direction
 
 
-def natural_units(scores: Array) -> Array:
-    """A natural step for each parameter: its standard error were the others known."""
-    size = np.sqrt(np.sum(scores**2, axis=0))
+def natural_units(outer: Array) -> Array:
+    """A natural step for each parameter, its standard error were the others known, from the scores' outer products."""
+    size = np.sqrt(np.diag(outer))
     return np.where(size > 0.0, 1.0 / np.maximum(size, 1e-300), 1.0)
 
 
@@ -71,16 +71,18 @@ def _clear_of_kinks(likelihood: Likelihood, theta: Array, unit: float) -> Array:
     return place
 
 
-def covariances(scores: Array, free: Array, information: Array) -> tuple[bool, tuple[Array, Array, Array]]:
-    """Whether `information`, minus the Hessian along the free directions, is positive definite; three covariances."""
-    unit, k = natural_units(scores), scores.shape[1]
-    unknown = np.full((k, k), np.nan)
+def covariances(outer: Array, free: Array, information: Array) -> tuple[bool, tuple[Array, Array, Array]]:
+    """Whether `information`, minus the Hessian along the free directions, is positive definite; three covariances.
+
+    `outer` (k, k) is the sum of the scores' outer products.
+    """
+    unit, unknown = natural_units(outer), np.full(outer.shape, np.nan)
     if free.shape[1] == 0:
         return True, (unknown, unknown, unknown)
     if not (np.all(np.isfinite(information)) and _well_conditioned(information)):
         return False, (unknown, unknown, unknown)
     inverse = np.linalg.inv(information)
-    meat = (scores @ free).T @ (scores @ free)
+    meat = free.T @ outer @ free
     middle = np.linalg.inv(meat) if _well_conditioned(meat) else np.full(meat.shape, np.nan)
     still = np.all(np.abs(free) < 1e-12 * unit[:, None], axis=1)
     found = []

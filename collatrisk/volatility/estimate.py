@@ -14,7 +14,7 @@ import numpy as np
 
 from collatrisk.volatility.curvature import covariances, curvature, free_directions, natural_units, newton_step
 from collatrisk.volatility.distributions import Array
-from collatrisk.volatility.likelihood import Likelihood
+from collatrisk.volatility.likelihood import Likelihood, State
 from collatrisk.volatility.recursions import Constraint
 from collatrisk.volatility.starts import starting_points
 
@@ -116,8 +116,8 @@ def _kink(likelihood: Likelihood, place: int) -> tuple[Constraint, Constraint]:
 
 
 def _slope_left(likelihood: Likelihood, theta: Array) -> float:
-    state = likelihood.evaluate(theta)
-    return float("inf") if state is None else _ascent(likelihood, theta, state[1], near=True)[1]
+    state = likelihood.state(theta)
+    return float("inf") if state is None else _ascent(likelihood, theta, state, near=True)[1]
 
 
 def _stationary(value: float, theta: Array, likelihood: Likelihood) -> tuple[float, Array, Likelihood]:
@@ -131,10 +131,10 @@ def _stationary(value: float, theta: Array, likelihood: Likelihood) -> tuple[flo
     here = _onto_persistence_one(likelihood, theta)
     unit = np.ones(theta.size)
     for _ in range(_MAX_TANGENTS):
-        state = likelihood.evaluate(here)
+        state = likelihood.state(here)
         if state is None:
             break
-        unit = natural_units(state[1])
+        unit = natural_units(state.outer)
         slope = _persistence_slope(likelihood, here, unit)
         limit = likelihood.persistence(here) - 1.0 - float(slope @ here)
         bounded = replace(likelihood, extra=((-slope, limit, "persistence"),))
@@ -173,22 +173,22 @@ def _persistence_slope(likelihood: Likelihood, theta: Array, unit: Array) -> Arr
 def _polish(likelihood: Likelihood, start: Array) -> tuple[float, Array] | None:
     """Climb from `start` within the constraints; None where the likelihood is not finite there."""
     theta = _inside(likelihood, start)
-    state = likelihood.evaluate(theta)
+    state = likelihood.state(theta)
     if state is None:
         return None
     near = False
     for _ in range(_MAX_STEPS):
-        step, decrement = _ascent(likelihood, theta, state[1], near)
+        step, decrement = _ascent(likelihood, theta, state, near)
         if decrement < _DONE:
             break
         if decrement < _FAR and not near:
             near = True  # the same point once more, with its Hessian
             continue
         if near and decrement < _LAST:
-            last = _last_step(likelihood, theta, step, float(state[0].sum()))
+            last = _last_step(likelihood, theta, step, state.value)
             if last is not None:
                 return last
-        moved = _line_search(likelihood, theta, step, float(state[0].sum()))
+        moved = _line_search(likelihood, theta, step, state.value)
         if moved is None and decrement < _LAST:
             moved = _by_slope(likelihood, theta, step, decrement)
         if moved is None:
@@ -197,7 +197,7 @@ def _polish(likelihood: Likelihood, start: Array) -> tuple[float, Array] | None:
         else:
             theta, state = moved
         near = near or moved is None
-    return float(state[0].sum()), theta
+    return state.value, theta
 
 
 def _last_step(likelihood: Likelihood, theta: Array, step: Array, value: float) -> tuple[float, Array] | None:
@@ -209,18 +209,18 @@ def _last_step(likelihood: Likelihood, theta: Array, step: Array, value: float) 
     point = theta + step
     if min((rows @ theta - limits).min(initial=1.0), (rows @ point - limits).min(initial=1.0)) <= _ON_BOUND:
         return None
-    state = likelihood.evaluate(point)
-    found = float("-inf") if state is None else float(state[0].sum())
+    there = likelihood.totals(point[None, :])
+    found = float("-inf") if there is None else float(there[0][0])
     return (found, point) if found > value - _ROUNDING else None
 
 
-def _ascent(likelihood: Likelihood, theta: Array, scores: Array, near: bool) -> tuple[Array, float]:
+def _ascent(likelihood: Likelihood, theta: Array, state: State, near: bool) -> tuple[Array, float]:
     """The Newton step that leaves no constraint at once, and its decrement.
 
     A step that would leave a constraint which holds with equality, though the gradient does not, is taken along it.
     """
     rows, limits, _ = likelihood.constraints
-    gradient, unit = scores.sum(axis=0), natural_units(scores)
+    gradient, unit = state.gradient, natural_units(state.outer)
     touching = rows @ theta - limits <= _ON_BOUND
     active = _active(rows, limits, theta, gradient)
     bent: Array | None = None
@@ -237,7 +237,7 @@ def _ascent(likelihood: Likelihood, theta: Array, scores: Array, near: bool) -> 
                 along = inner.T @ bent @ inner
             direction, decrement = newton_step(along, free.T @ gradient)
         else:
-            direction, decrement = newton_step((scores @ free).T @ (scores @ free), free.T @ gradient)
+            direction, decrement = newton_step(free.T @ state.outer @ free, free.T @ gradient)
         step = free @ direction
         blocked = touching & (rows @ step < -1e-9 * (np.abs(rows) @ np.abs(step)))
         blocked[list(active)] = False
@@ -248,23 +248,22 @@ def _ascent(likelihood: Likelihood, theta: Array, scores: Array, near: bool) -> 
 
 def _describe(likelihood: Likelihood, theta: Array) -> Optimum:
     """The optimum with what inference needs."""
-    state = likelihood.evaluate(theta)
+    state = likelihood.state(theta)
     if state is None:
         raise ArithmeticError("the likelihood is not finite at the optimum")
-    values, scores = state
     rows, limits, labels = likelihood.constraints
-    active = _active(rows, limits, theta, scores.sum(axis=0))
-    unit = natural_units(scores)
+    active = _active(rows, limits, theta, state.gradient)
+    unit = natural_units(state.outer)
     free = free_directions(rows[list(active)], unit)
     information = -curvature(likelihood, theta, free, unit)
-    decrement = newton_step(information, free.T @ scores.sum(axis=0))[1] if free.shape[1] else 0.0
+    decrement = newton_step(information, free.T @ state.gradient)[1] if free.shape[1] else 0.0
     kinks = [row for row in active if labels[row] == "kink"]
     if kinks and not likelihood.has_spikes(theta):
         free = free_directions(rows[[row for row in active if row not in kinks]], unit)
         information = -curvature(likelihood, theta, free, unit)
-    identified, (hessian, robust, opg) = covariances(scores, free, information)
+    identified, (hessian, robust, opg) = covariances(state.outer, free, information)
     hit = tuple(int(row) for row in np.flatnonzero(rows @ theta - limits <= _ON_BOUND))
-    return Optimum(theta, float(values.sum()), decrement, identified, hit, hessian, robust, opg, likelihood)
+    return Optimum(theta, state.value, decrement, identified, hit, hessian, robust, opg, likelihood)
 
 
 def _inside(likelihood: Likelihood, theta: Array) -> Array:
@@ -293,25 +292,23 @@ def _active(rows: Array, limits: Array, theta: Array, gradient: Array) -> tuple[
     return tuple(active)
 
 
-def tangent_directions(likelihood: Likelihood, theta: Array, scores: Array) -> Array:
+def tangent_directions(likelihood: Likelihood, theta: Array, state: State) -> Array:
     """(k, free) directions along which an optimum can vary: those that keep the constraints it is held by.
 
     Parameters
     ----------
-    theta : an optimum of `likelihood`. scores : (n, k), of every observation there.
+    theta : an optimum of `likelihood`. state : of the likelihood there.
     """
-    unit = natural_units(scores)
+    unit = natural_units(state.outer)
     if likelihood.family.curved and likelihood.persistence(theta) >= 1.0 - _AT_ONE:
         slope = _persistence_slope(likelihood, theta, unit)
         likelihood = replace(likelihood, extra=((-slope, -float(slope @ theta), "persistence"),))
     rows, limits, _ = likelihood.constraints
-    active = _active(rows, limits, theta, scores.sum(axis=0))
+    active = _active(rows, limits, theta, state.gradient)
     return free_directions(rows[list(active)], unit)
 
 
-def _line_search(
-    likelihood: Likelihood, theta: Array, step: Array, value: float
-) -> tuple[Array, tuple[Array, Array]] | None:
+def _line_search(likelihood: Likelihood, theta: Array, step: Array, value: float) -> tuple[Array, State] | None:
     """The first point along the step that raises the likelihood, cut at the first constraint; None if none does."""
     rows, limits, _ = likelihood.constraints
     speed, slack = rows @ step, rows @ theta - limits
@@ -324,22 +321,20 @@ def _line_search(
         point = theta + size * step
         if size == longest:
             point = _onto(rows[held], limits[held], point)
-        state = likelihood.evaluate(point)
-        if state is not None and float(state[0].sum()) > value:
+        state = likelihood.state(point)
+        if state is not None and state.value > value:
             return point, state
         size *= 0.5
     return None
 
 
-def _by_slope(
-    likelihood: Likelihood, theta: Array, step: Array, slope: float
-) -> tuple[Array, tuple[Array, Array]] | None:
+def _by_slope(likelihood: Likelihood, theta: Array, step: Array, slope: float) -> tuple[Array, State] | None:
     """The end of a step within the constraints that takes most of the slope away, where values no longer tell."""
     rows, limits, _ = likelihood.constraints
     held = (rows @ theta - limits <= _ON_BOUND) & (rows @ step <= 0.0)
     point = _onto(rows[held], limits[held], theta + step)
-    state = likelihood.evaluate(point) if np.all((rows @ point >= limits) | held) else None
-    if state is None or abs(float(state[1].sum(axis=0) @ step)) > 0.5 * slope:
+    state = likelihood.state(point) if np.all((rows @ point >= limits) | held) else None
+    if state is None or abs(float(state.gradient @ step)) > 0.5 * slope:
         return None
     return point, state
 

@@ -67,6 +67,20 @@ class Filtered:
         return float(np.mean(self.start))
 
 
+@dataclass(frozen=True, slots=True)
+class State:
+    """The log-likelihood at a point: value, gradient (k,), and the sum of the scores' outer products (k, k)."""
+
+    value: float
+    gradient: Array
+    outer: Array
+
+    @classmethod
+    def of(cls, values: Array, scores: Array) -> State:
+        """From those of every observation, (n,) and (n, k)."""
+        return cls(float(values.sum()), scores.sum(axis=0), scores.T @ scores)
+
+
 @dataclass(frozen=True)
 class Likelihood:
     """The log-likelihood of `spec` on `returns`, of which nothing is rescaled here.
@@ -168,6 +182,11 @@ class Likelihood:
             law = self.law(theta)
             values, scores = law_scores(law, filtered.residuals, filtered.variances, self.mean.slopes, slopes)
         return (values, scores.T) if np.all(np.isfinite(scores)) else None
+
+    def state(self, theta: Array) -> State | None:
+        """`evaluate`, summed up."""
+        found = self.evaluate(theta)
+        return None if found is None else State.of(*found)
 
     def totals(self, points: Array) -> tuple[Array, Array] | None:
         """The log-likelihood (m,) and its gradient (m, k) at parameters (m, k); None where `evaluate` has none."""
