@@ -14,10 +14,12 @@ from collatrisk.dependence.kendall import Concordance
 from collatrisk.dependence.score_curve import ScoreCurve
 from collatrisk.kernels.garch_scores import garch_slopes, garch_variances
 from collatrisk.volatility import Ewma, Garch
+from collatrisk.volatility.distributions import cdf
 from collatrisk.volatility.law import Law
 from collatrisk.volatility.law_scores import law_scores
 from collatrisk.volatility.likelihood import Likelihood
 from collatrisk.volatility.quasi import is_fast
+from collatrisk.volatility.t_table import reaches, t_cdf_of_many
 
 
 @settings(max_examples=60)
@@ -147,3 +149,27 @@ def test_totals_of_other_models_are_sums_of_the_scores():
     assert totals[0][0] == state[0].sum()
     theta[1] = -1.0
     assert likelihood.totals(theta[None, :]) is None
+
+
+@pytest.mark.parametrize("nu", [2.05, 3.0, 6.5, 40.0, 500.0])
+def test_the_t_cdf_of_many_values_is_that_of_each(nu):
+    far = np.geomspace(1e-8, 60.0 if nu > 100.0 else 9e5, 600)
+    points = np.concatenate((-far, [0.0], far))
+    assert reaches(9e5, nu) == (nu < 100.0)
+    each = np.concatenate([cdf("t", part * np.sqrt((nu - 2.0) / nu), nu) for part in np.split(points, [600, 601])])
+    np.testing.assert_allclose(t_cdf_of_many(points, nu), each, rtol=1e-12)
+
+
+def test_the_t_cdf_beyond_the_table_is_not_lost():
+    """Where the tail has no float left it is 0, and no value is NaN."""
+    points = np.concatenate((np.linspace(-3.0, 3.0, 2_000), [-1e8, 1e8]))
+    found = cdf("t", points, 500.0)
+    np.testing.assert_array_equal(found[-2:], [0.0, 1.0])
+    np.testing.assert_allclose(found[:-2], cdf("t", points[:-2], 500.0), rtol=1e-12)
+
+
+@settings(max_examples=30)
+@given(st.permutations(range(9)), st.permutations(range(9)))
+def test_pairs_without_ties_are_counted_in_one_pass(first, second):
+    values = np.array([first, second], dtype=np.float64).T
+    np.testing.assert_array_equal(Concordance.of(values).counts[:, 0, 1], counted(values[:, 0], values[:, 1]))

@@ -45,6 +45,8 @@ class Concordance:
 
     def select(self, columns: Sequence[int]) -> Concordance:
         """Of some of the columns."""
+        if list(columns) == list(range(self.counts.shape[1])):
+            return self
         return Concordance(self.counts[:, columns][:, :, columns])
 
     @cached_property

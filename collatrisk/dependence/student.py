@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ NU_LOW, NU_HIGH = 2.1, 200.0
 _GRID = (2.1, 3.0, 4.0, 6.0, 9.0, 14.0, 25.0, 60.0, 200.0)
 _FLAT = 1e-6
 _STEP = 1e-2
+_CLOSE = 1e-7  # of 1 / nu, relative: what the rounding of the likelihood lets one see
 
 
 def fit_nu(curve: ScoreCurve, correlation: FloatArray) -> tuple[float, float]:
@@ -32,14 +34,19 @@ def fit_nu(curve: ScoreCurve, correlation: FloatArray) -> tuple[float, float]:
     """
     from scipy.optimize import minimize_scalar
 
+    @cache
     def loss(inverse: float) -> float:
         nu = 1.0 / inverse
         return -float(np.sum(t_log_density(curve.quantiles(nu), correlation, nu)))
 
     losses = [loss(1.0 / nu) for nu in _GRID]
     best = int(np.argmin(losses))
-    left, right = _GRID[min(best + 1, len(_GRID) - 1)], _GRID[max(best - 1, 0)]
-    found = minimize_scalar(loss, bounds=(1.0 / left, 1.0 / right), method="bounded", options={"xatol": 1e-7})
+    if 0 < best < len(_GRID) - 1:
+        around = 1.0 / _GRID[best + 1], 1.0 / _GRID[best], 1.0 / _GRID[best - 1]
+        found = minimize_scalar(loss, bracket=around, method="brent", options={"xtol": _CLOSE})
+    else:
+        left, right = _GRID[min(best + 1, len(_GRID) - 1)], _GRID[max(best - 1, 0)]
+        found = minimize_scalar(loss, bounds=(1.0 / left, 1.0 / right), method="bounded", options={"xatol": 1e-7})
     candidates = [(float(found.fun), 1.0 / float(found.x))]
     candidates += [(losses[i] - _FLAT, _GRID[i]) for i in (0, -1)]
     _, nu = min(candidates)
@@ -75,7 +82,7 @@ def nu_standard_error(
     chain = math.pi / 2 * np.cos(math.pi / 2 * pairs.tau)
     # Half of the double sum: each pair counts once, and the slope already moves both mirrored entries.
     weight = 0.5 * passed_on * cross / (2 * half) * chain
-    moved = np.einsum("ijk,jk->i", pairs.influence, weight)
+    moved = pairs.influence.reshape(len(score), -1) @ weight.ravel()
     meat = float(np.mean((score - score.mean() + moved) ** 2))
     return math.sqrt(meat / len(score)) / -curvature
 

@@ -28,6 +28,7 @@ Array: TypeAlias = NDArray[np.float64]
 _LOG_2PI = math.log(2.0 * math.pi)
 # Below this probability scipy's stdtrit can overflow for small nu; the inverse of the beta law does not.
 _DEEP_TAIL = 1e-30
+_MANY = 1000  # values of a cdf that are worth a table
 
 
 def check_law(dist: str, nu: float = math.inf, lam: float = 0.0) -> None:
@@ -247,6 +248,11 @@ def _t_quantile(p: Array, nu: float) -> Array:
 def _t_cdf(x: ArrayLike, nu: float) -> Array:
     """The cdf of Student's t; the incomplete beta law keeps its relative accuracy on the left."""
     x = np.asarray(x, dtype=np.float64)
+    if x.size >= _MANY:
+        from collatrisk.volatility.t_table import reaches, t_cdf_of_many
+
+        if reaches(float(np.max(np.abs(x))), nu):
+            return t_cdf_of_many(x, nu)
     found, far = np.empty(x.shape), x < -1.0
     found[~far] = special.stdtr(nu, x[~far])
     with np.errstate(over="ignore"):
