@@ -65,24 +65,22 @@ def _notes(asset: str, fit: VolatilityFit) -> list[Finding]:
 
 
 @dataclass(frozen=True)
-class Estimate:
+class _Estimate:
     """A fit's optimum in the unit of returns of variance 1, and how each observation moved it.
 
     Attributes
     ----------
     likelihood, theta : the optimum. free : (k, m) the directions that keep the constraints which hold it.
     influences : (n, k): to first order the estimate is the truth plus their mean.
-    in_user_units : (k, k) derivatives of the parameters in the user's unit.
     """
 
     likelihood: Likelihood
     theta: FloatArray
     free: FloatArray
     influences: FloatArray
-    in_user_units: FloatArray
 
 
-def estimate_of(fit: VolatilityFit) -> Estimate | None:
+def _estimate_of(fit: VolatilityFit) -> _Estimate | None:
     """The influences of a fit; None where its parameters are not identified.
 
     With F the directions that keep the active constraints, H the Hessian of the mean and s the scores along them, the
@@ -100,7 +98,7 @@ def estimate_of(fit: VolatilityFit) -> Estimate | None:
         return None
     scores = (found[1] - found[1].mean(axis=0)) @ free
     influences = -scores @ np.linalg.inv(hessian) @ free.T
-    return Estimate(likelihood, theta, free, influences, likelihood.rescaled(theta, scale)[1])
+    return _Estimate(likelihood, theta, free, influences)
 
 
 def _of_one(fit: VolatilityFit) -> tuple[FloatArray, FloatArray]:
@@ -108,7 +106,7 @@ def _of_one(fit: VolatilityFit) -> tuple[FloatArray, FloatArray]:
 
     The slopes are those along F times F's pseudo-inverse: their product with the influences is that along F.
     """
-    found = estimate_of(fit)
+    found = _estimate_of(fit)
     if found is None:
         return np.empty((fit.n_obs, 0)), np.empty((fit.n_obs, 0))
     free, slopes = found.free, []

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from collatrisk.dependence.dynamic_specs import FEW_ASSETS
 from collatrisk.simulation.common_dates import places_of
-from collatrisk.simulation.first_step import estimate_of
 from collatrisk.volatility.covariance import ParameterUncertainty
 from collatrisk.volatility.fit import VolatilityFit
 
@@ -46,10 +45,10 @@ def joint_uncertainties(
         fit = fits[asset]
         if known.covariance is None or known.covariance.size == 0 or not isinstance(fit, VolatilityFit):
             continue
-        estimate = estimate_of(fit) if 1 < len(found) <= FEW_ASSETS else None
-        if estimate is not None:
+        scores = fit.scores() if 1 < len(found) <= FEW_ASSETS else None
+        if scores is not None:
             places = places_of(common, dates[asset])
-            columns[asset] = estimate.influences[places] @ estimate.in_user_units.T / fit.n_obs
+            columns[asset] = (scores - scores.mean(axis=0))[places] @ fit.hessian_covariance
     if len(columns) < 2:
         return found
     joint = np.column_stack(list(columns.values()))

@@ -16,6 +16,7 @@ from collatrisk.base.findings import Finding
 from collatrisk.base.tables import html_table
 from collatrisk.base.validation import Problems
 from collatrisk.volatility.checks import checked_returns, fit_findings, residual_tests
+from collatrisk.volatility.coordinates import as_vector
 from collatrisk.volatility.covariance import transformed
 from collatrisk.volatility.distributions import Array
 from collatrisk.volatility.estimate import Optimum, search
@@ -45,6 +46,8 @@ class VolatilityFit:
         ``"robust"`` (Hessian^-1 OPG Hessian^-1, White 1982, Bollerslev and Wooldridge 1992), each by parameter; nan for
         a parameter on a bound.
     covariance : (k, k) robust covariance, in the order of params; nan as above.
+    hessian_covariance : (k, k) the inverse of minus the Hessian, likewise. The scores times it are what the
+        observations add to the estimates.
     loglikelihood : of the returns in the user's unit.
     n_obs : how many returns are explained: all, but with an AR(1) mean not the first.
     returns : float64, all that were given.
@@ -64,6 +67,7 @@ class VolatilityFit:
     params: Mapping[str, float]
     std_errors: Mapping[str, Mapping[str, float]]
     covariance: Array
+    hessian_covariance: Array
     loglikelihood: float
     n_obs: int
     returns: Array
@@ -127,6 +131,11 @@ class VolatilityFit:
         """
         state = np.array(self.last_residuals), np.array(self.last_variances)
         return self.coefficients.forecast(*state, checked_horizon(horizon), self.law)
+
+    def scores(self) -> Array | None:
+        """The slope of each observation's log-density in the parameters, (n_obs, k); None where it is not finite."""
+        found = Likelihood(self.returns, self.spec, self.presample).evaluate(as_vector(self.spec, self.params))
+        return None if found is None else found[1]
 
     @property
     def uncertainty(self) -> ParameterUncertainty:
@@ -251,6 +260,7 @@ def _in_user_units(
             kind: dict(zip(names, np.sqrt(np.diag(found)).tolist(), strict=True)) for kind, found in covariances.items()
         },
         covariance=_frozen(covariances["robust"]),
+        hessian_covariance=_frozen(covariances["hessian"]),
         loglikelihood=optimum.loglikelihood - n * math.log(scale),
         n_obs=n,
         returns=_frozen(likelihood.returns * scale),

@@ -19,7 +19,7 @@ def reaches(largest: float, nu: float) -> bool:
 
 
 def t_cdf_of_many(x: Array, nu: float) -> Array:
-    """P(T <= x), in relative terms on the left, to 1e-13 where nu is moderate and 5e-12 up to 500 (tested).
+    """P(T <= x), on the left in relative terms: to 5e-12 for nu up to 500 (tested).
 
     With x = -sinh(y) the logarithm of the lower tail is all but straight in y. It is put together of quintic
     polynomials with exact values, slopes and curvatures at 64 nodes a unit of y.
