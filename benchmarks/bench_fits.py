@@ -106,9 +106,9 @@ def run(repetitions: int = REPETITIONS) -> list[dict[str, Any]]:
             times = (
                 seconds(lambda s=series: [one(y) for y in s]) / SERIES,
                 seconds(lambda s=series: [five(y) for y in s]) / SERIES,
-                seconds(lambda s=series: [fit_panel([y], SPEC, presample="backcast") for y in s]) / SERIES,
-                seconds(lambda p=panel: fit_panel(p, SPEC, presample="backcast")) / PANEL,
-                seconds(lambda p=panel: fit_panel(p, SPEC, presample="backcast", executor=executor)) / PANEL,
+                seconds(lambda s=series: [fit_panel([y], SPEC, presample="backcast").params for y in s]) / SERIES,
+                seconds(lambda p=panel: fit_panel(p, SPEC, presample="backcast").params) / PANEL,
+                seconds(lambda p=panel: fit_panel(p, SPEC, presample="backcast", executor=executor).params) / PANEL,
                 seconds(lambda s=series: rolling_fit(s[0], SPEC, window=WINDOW, presample="backcast")) / refits,
             )
             for name, taken in zip(names, times, strict=True):

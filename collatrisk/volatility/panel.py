@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -32,40 +33,77 @@ _MOST_STARTS = 8
 _LEAST_GAIN = 4.0  # half the 95 % point of chi-square(3): alpha, gamma and beta
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class PanelFit:
     """One volatility spec fitted to many series. Figures are in the unit of the returns, per step.
+
+    Tables are made of the results when they are first asked for.
 
     Attributes
     ----------
     spec, presample : as given.
-    params : DataFrame, one row an asset, one column a parameter by arch's names; nan where the fit failed.
-    loglikelihood : Series an asset, of the returns in the user's unit.
-    next_variance : Series an asset, the variance of the step after the last.
-    converged : Series of bool: the Newton decrement at the end is below 1e-11, or no step gains and it is below 1e-6.
-    n_obs : Series of int, returns of each asset.
-    findings : by asset, what a reader should know; a series that could not be fitted has the finding ``not-fitted``
-        with the reason.
+    assets : the names of the series.
+    results : float64 (n_assets, 16), the rows of `collatrisk.kernels.quasi_fit`.
+    lengths : how many returns each series has.
+    reasons : by asset, why it could not be fitted.
     """
 
     spec: Garch
     presample: Presample
-    params: pd.DataFrame
-    loglikelihood: pd.Series
-    next_variance: pd.Series
-    converged: pd.Series
-    n_obs: pd.Series
-    findings: Mapping[str, tuple[Finding, ...]]
+    assets: tuple[str, ...]
+    results: Array
+    lengths: tuple[int, ...]
+    reasons: Mapping[str, str]
+
+    @cached_property
+    def params(self) -> pd.DataFrame:
+        """One row an asset, one column a parameter by arch's names; nan where the fit failed."""
+        return params_frame(self.spec, self.results, self._labels)
+
+    @cached_property
+    def loglikelihood(self) -> pd.Series:
+        """By asset, of the returns in the user's unit."""
+        from collatrisk.kernels.quasi_fit import LOGLIKELIHOOD
+
+        return pd.Series(self.results[:, LOGLIKELIHOOD], self._labels, name="loglikelihood")
+
+    @cached_property
+    def next_variance(self) -> pd.Series:
+        """By asset, the variance of the step after the last."""
+        from collatrisk.kernels.quasi_fit import NEXT_VARIANCE
+
+        return pd.Series(self.results[:, NEXT_VARIANCE], self._labels, name="next_variance")
+
+    @cached_property
+    def converged(self) -> pd.Series:
+        """By asset, bool: the Newton decrement at the end is below 1e-11, or no step gains and it is below 1e-6."""
+        from collatrisk.kernels.quasi_fit import STATUS
+
+        return pd.Series(self.results[:, STATUS] == 0, self._labels, name="converged")
+
+    @cached_property
+    def n_obs(self) -> pd.Series:
+        """By asset, int, how many returns it has."""
+        return pd.Series(list(self.lengths), self._labels, name="n_obs")
+
+    @cached_property
+    def findings(self) -> Mapping[str, tuple[Finding, ...]]:
+        """By asset, what a reader should know; ``not-fitted`` with the reason where a series could not be fitted."""
+        return {
+            name: (Finding("not-fitted", "error", name, self.reasons[name]),)
+            if name in self.reasons
+            else tuple(fast_findings(name, self.spec, result, n))
+            for name, result, n in zip(self.assets, self.results, self.lengths, strict=True)
+        }
+
+    @cached_property
+    def _labels(self) -> pd.Index:
+        return pd.Index(list(self.assets), name="asset")
 
     @property
     def failed(self) -> dict[str, str]:
         """The reason by asset, for the series that could not be fitted."""
-        return {
-            asset: finding.message
-            for asset, found in self.findings.items()
-            for finding in found
-            if finding.code == "not-fitted"
-        }
+        return dict(self.reasons)
 
     def std_resid(self, returns: pd.DataFrame | Sequence[ArrayLike | pd.Series]) -> dict[str, Array]:
         """The standardised residuals of each asset, (n,): those of the returns that were fitted, or of later ones.
@@ -82,14 +120,12 @@ class PanelFit:
 
         problems = Problems("PanelFit.std_resid")
         named = _named(returns, problems)
-        assets, given = [str(name) for name in self.params.index], [name for name, _ in named]
+        assets, given = list(self.assets), [name for name, _ in named]
         rule = "must be those of the fit, in their order"
         problems.check(given == assets, "assets", given, rule, "give the returns that were fitted")
         problems.raise_if_any()
-        rows = np.zeros((len(named), kernel.RESULTS))
-        for parameter, place in result_columns(self.spec).items():
-            rows[:, place] = self.params[parameter].to_numpy()
         found = {}
+        rows = np.array(self.results)  # a copy: read-only arrays are a type of their own to the compiler
         for (name, values), row in zip(named, rows, strict=True):
             known = _float64(values, self.spec)
             found[name] = np.empty(known.size)
@@ -105,8 +141,11 @@ class PanelFit:
         table["findings"] = [", ".join(finding.code for finding in self.findings[asset]) for asset in table.index]
         return table
 
+    def __repr__(self) -> str:
+        return f"PanelFit({self.spec}: {len(self.assets)} series, {len(self.failed)} not fitted)"
+
     def _repr_html_(self) -> str:
-        caption = f"{self.spec}: {len(self.params)} series, {len(self.failed)} not fitted"
+        caption = f"{self.spec}: {len(self.assets)} series, {len(self.failed)} not fitted"
         return table_html(self.summary(), caption)
 
 
@@ -134,6 +173,8 @@ def fit_panel(
     ------
     InputError : an argument breaks a rule. A series that cannot be fitted raises nothing: it is a row with a reason.
     """
+    from collatrisk.kernels.quasi_fit import LOGLIKELIHOOD
+
     spec = Garch() if spec is None else spec
     problems = Problems("fit_panel")
     check_options(problems, spec, presample, starts)
@@ -154,8 +195,11 @@ def fit_panel(
             series.append(np.empty(0))
             reasons[name] = _reason(error)
     results = _fit_all(series, kernel_options(spec, presample, starts), executor)
-    names = [name for name, _ in named]
-    return _panel(spec, presample, names, series, results, reasons)
+    names = tuple(name for name, _ in named)
+    for place in np.flatnonzero(np.isnan(results[:, LOGLIKELIHOOD])):
+        reasons.setdefault(names[place], why_not(names[place], series[place], spec))
+    results.setflags(write=False)
+    return PanelFit(spec, presample, names, results, tuple(values.size for values in series), reasons)
 
 
 def check_options(problems: Problems, spec: object, presample: object, starts: object) -> None:
@@ -250,36 +294,6 @@ def result_columns(spec: Garch) -> dict[str, int]:
 def params_frame(spec: Garch, results: Array, labels: Any) -> pd.DataFrame:
     places = result_columns(spec)
     return pd.DataFrame(results[:, list(places.values())], index=labels, columns=list(places))
-
-
-def _panel(
-    spec: Garch,
-    presample: Presample,
-    names: list[str],
-    series: list[Array],
-    results: Array,
-    reasons: dict[str, str],
-) -> PanelFit:
-    from collatrisk.kernels import quasi_fit as kernel
-
-    labels = pd.Index(names, name="asset")
-    findings: dict[str, tuple[Finding, ...]] = {}
-    for name, values, result in zip(names, series, results, strict=True):
-        if name in reasons or np.isnan(result[kernel.LOGLIKELIHOOD]):
-            reason = reasons.get(name) or why_not(name, values, spec)
-            findings[name] = (Finding("not-fitted", "error", name, reason),)
-        else:
-            findings[name] = tuple(fast_findings(name, spec, result, values.size))
-    return PanelFit(
-        spec=spec,
-        presample=presample,
-        params=params_frame(spec, results, labels),
-        loglikelihood=pd.Series(results[:, kernel.LOGLIKELIHOOD], labels, name="loglikelihood"),
-        next_variance=pd.Series(results[:, kernel.NEXT_VARIANCE], labels, name="next_variance"),
-        converged=pd.Series(results[:, kernel.STATUS] == 0, labels, name="converged"),
-        n_obs=pd.Series([values.size for values in series], labels, name="n_obs"),
-        findings=findings,
-    )
 
 
 def why_not(name: str, values: Array, spec: Garch) -> str:
