@@ -11,6 +11,7 @@ from hypothesis import given, strategies as st
 
 import collatrisk as cr
 from collatrisk.kernels.black import CHUNK, log_ratio
+from collatrisk.pricing.black import _checked
 
 prices = st.floats(1e-3, 1e6)
 volatilities = st.floats(0.01, 4.0)
@@ -197,3 +198,20 @@ def test_values_can_go_into_an_array_of_the_callers():
     for wrong in (np.empty(299), np.empty(300, np.float32), np.empty(600)[::2], [0.0] * 300):
         with pytest.raises(cr.InputError, match="out"):
             cr.black_price(*options, out=wrong)
+
+
+def test_no_options_have_no_prices_and_read_only_arrays_have_the_same():
+    assert cr.black_price(np.array([]), 100.0, 0.5, 1.0).shape == (0,)
+    assert cr.black_greeks(np.array([]), 1.0, np.ones(1), 1.0).vega.shape == (0,)
+    forward = np.array([90.0, 100.0, 110.0])
+    fixed = forward.copy()
+    fixed.flags.writeable = False
+    np.testing.assert_array_equal(cr.black_price(fixed, 100.0, 0.5, 1.0), cr.black_price(forward, 100.0, 0.5, 1.0))
+
+
+def test_arrays_of_one_shape_go_to_the_kernel_as_they_are():
+    inputs, shape = _checked("x", ("a", "b", "c", "d"), (np.ones((2, 3)), np.ones((2, 3)), 1.0, np.ones(3)), 0.0, "put")
+    assert shape == (2, 3)
+    assert [array.size for array in inputs] == [6, 6, 1, 6, 1, 1]
+    assert [array.flags.writeable for array in inputs] == [True, True, True, True, True, True]
+    assert inputs[5][0] == -1.0

@@ -93,7 +93,7 @@ def black_prices(forward, strike, volatility, years, rate, sign, out):  # type: 
     How many options have a number that is NaN, infinite, or negative (the rate may be negative); their values mean
     nothing.
     """
-    filled = np.empty((6, CHUNK))
+    filled = _fill(forward, strike, volatility, years, rate, sign)
     work = np.empty((6, CHUNK))
     discounted = rate.size > 1 or rate[0] != 0.0
     bad = 0
@@ -114,12 +114,21 @@ def black_prices(forward, strike, volatility, years, rate, sign, out):  # type: 
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _fill(forward, strike, volatility, years, rate, sign):  # type: ignore[no-untyped-def]
+    """A row for each input: a chunk full of its value where one serves all (and of its first where there are more)."""
+    filled = np.empty((6, CHUNK))
+    if min(forward.size, strike.size, volatility.size, years.size, rate.size, sign.size) == 0:
+        return filled
+    filled[0, :], filled[1, :] = forward[0], strike[0]
+    filled[2, :], filled[3, :] = volatility[0], years[0]
+    filled[4, :], filled[5, :] = rate[0], sign[0]
+    return filled
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _chunk(values, low, size, filled):  # type: ignore[no-untyped-def]
     """`size` values from `low` on; where one value serves all, that many of it."""
-    if values.size > 1:
-        return values[low : low + size]
-    filled[:size] = values[0]
-    return filled[:size]
+    return values[low : low + size] if values.size > 1 else filled[:size]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -176,7 +185,7 @@ def black_derivatives(forward, strike, volatility, years, rate, sign, out):  # t
     DELTA is to the forward, GAMMA its derivative, VEGA to the volatility, THETA to calendar time (less to T), a year.
     Where nothing moves (s = 0): the delta of what is paid at once, a half at F = K, and no gamma and no vega.
     """
-    filled = np.empty((6, CHUNK))
+    filled = _fill(forward, strike, volatility, years, rate, sign)
     work = np.empty((6, CHUNK))
     bad = 0
     for low in range(0, out.shape[1], CHUNK):

@@ -160,11 +160,8 @@ def _checked(
     """Flat float64 arrays of one value or of all, in the order of the kernels, and the common shape."""
     problems = Problems(title)
     arrays = [_as_floats(problems, name, value) for name, value in zip((*names, "rate"), (*values, rate), strict=True)]
-    kinds = np.asarray(kind)
-    known = kinds.dtype.kind in "UO" and bool(np.isin(kinds, list(_KINDS)).all())
-    problems.check(known, "kind", kind, "must be 'call' or 'put', one or an array of them", "use one of them")
+    arrays.append(_signs(problems, kind))
     problems.raise_if_any()
-    arrays.append(np.where(kinds == "call", _KINDS["call"], _KINDS["put"]))
     try:
         shape = np.broadcast_shapes(*(array.shape for array in arrays))
     except ValueError:
@@ -173,6 +170,16 @@ def _checked(
         problems.raise_if_any()
         raise
     return [_flat(array, shape) for array in arrays], shape
+
+
+def _signs(problems: Problems, kind: object) -> FloatArray:
+    """1 for calls, -1 for puts."""
+    if isinstance(kind, str) and kind in _KINDS:
+        return np.array(_KINDS[kind])
+    kinds = np.asarray(kind)
+    known = kinds.dtype.kind in "UO" and bool(np.isin(kinds, list(_KINDS)).all())
+    problems.check(known, "kind", kind, "must be 'call' or 'put', one or an array of them", "use one of them")
+    return np.where(kinds == "call", _KINDS["call"], _KINDS["put"])
 
 
 def _as_floats(problems: Problems, name: str, value: ArrayLike) -> FloatArray:
@@ -190,6 +197,8 @@ def _flat(array: FloatArray, shape: tuple[int, ...]) -> FloatArray:
     """One value as it is; several as many as there are options."""
     if array.size == 1:
         return array.reshape(1)
+    if array.shape == shape:  # as it is too: kernels are compiled again for the read-only arrays of broadcast_to
+        return np.ascontiguousarray(array).reshape(-1)
     return np.ascontiguousarray(np.broadcast_to(array, shape)).reshape(-1)
 
 
