@@ -195,8 +195,12 @@ def schema() -> None:
 
 @app.command()
 @guarded
-def warmup() -> None:
+def warmup(
+    processes: Annotated[
+        int | None, typer.Option(help="That compile at once. One a processor, four at most, if absent.", min=1, max=64)
+    ] = None,
+) -> None:
     """Compile the kernels for this processor now, so that later runs start at once."""
     from collatrisk.cli.start import compile_kernels
 
-    compile_kernels()
+    compile_kernels(processes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -48,11 +49,12 @@ def _text(path: Path, text: str) -> None:
     path.write_text(text, encoding="utf-8", newline="\n")
 
 
-def compile_kernels() -> None:
+def compile_kernels(processes: int | None) -> None:
     """All kernels, with a bar and the folder that they are kept in."""
     from collatrisk.kernels.cache import cache_folder
     from collatrisk.warming import warmup
 
+    start = time.perf_counter()
     with talk.progress("compiling") as report:
-        seconds = warmup(lambda what, done, total: report(what, done, total))
-    talk.say(f"kernels ready in {sum(seconds.values()):.1f} s, kept in {cache_folder()}", "green")
+        warmup(lambda what, done, total: report(what, done, total), processes=processes)
+    talk.say(f"kernels ready in {time.perf_counter() - start:.1f} s, kept in {cache_folder()}", "green")

@@ -29,6 +29,7 @@ from numba.core import caching, config, event
 
 _HERE = Path(__file__).resolve().parent
 _PACKAGE = "collatrisk.kernels"
+_OF_PROCESS = "collatrisk-kernels-"
 _LOGGER = logging.getLogger("collatrisk")
 
 
@@ -80,10 +81,15 @@ def cache_folder() -> Path:
         except OSError:
             continue
         return folder
-    folder = Path(tempfile.mkdtemp(prefix="collatrisk-kernels-"))  # only its owner may read or write there
+    folder = Path(tempfile.mkdtemp(prefix=_OF_PROCESS))  # only its owner may read or write there
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     _LOGGER.warning("compiled kernels cannot be kept: no cache folder may be written to; set NUMBA_CACHE_DIR to one")
     return folder
+
+
+def outlives_process() -> bool:
+    """Whether what is compiled is kept for later processes."""
+    return not cache_folder().name.startswith(_OF_PROCESS)
 
 
 class KernelLocator(caching._CacheLocator):  # type: ignore[misc]

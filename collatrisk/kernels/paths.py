@@ -20,7 +20,7 @@ from collatrisk.kernels.jit import njit
 from collatrisk.kernels.jumps import JumpInputs, add_jumps
 from collatrisk.kernels.laws import LawInputs, innovate
 from collatrisk.kernels.motion import MotionInputs, motion_work, start_motion
-from collatrisk.kernels.numbering import Numbers, numbers_at
+from collatrisk.kernels.numbering import Numbers, numbers_at, row_of
 from collatrisk.kernels.pegs import PegInputs, keep_distances, log_prices, start_pegs, step_peg, stress_jumped
 from collatrisk.kernels.rows import CHUNK, STRIDE, aligned, fill_row
 from collatrisk.kernels.scores import ScoreInputs, draw_pair
@@ -75,8 +75,9 @@ def simulate_block(inputs: PathInputs, first: Numbers, prices: FloatArray, step_
     the score that the copula gives it, or its place in a row of history; pegs move by their own rule. Steps 2k and
     2k + 1 share the two normals of one counter, so a longer horizon extends a shorter.
     """
-    steps, assets, _ = prices.shape
-    _simulate(*inputs, scratch(inputs, steps - 1, assets), first, prices, step_variance)
+    steps, assets, paths = prices.shape
+    numbers = first if inputs.extras is None else row_of(first, paths)
+    _simulate(*inputs, scratch(inputs, steps - 1, assets), numbers, prices, step_variance)
 
 
 class Scratch(NamedTuple):

@@ -17,6 +17,7 @@ from collatrisk.execution import MICRO_BLOCK, iter_blocks
 from collatrisk.liquidation.bands import BandPosition, BandTerms
 from collatrisk.liquidation.path_columns import PathColumns
 from collatrisk.liquidation.stale import stale_findings
+from collatrisk.simulation.scratch import read_scratch
 from collatrisk.simulation.source import PathSource, check_source
 
 FloatArray = NDArray[np.float64]
@@ -182,11 +183,11 @@ class _BandTask:
         # numba is slow to import: only workers that run paths need it.
         from collatrisk.kernels.bands import N_AMOUNTS, band_block
 
-        prices = np.ascontiguousarray(self.source.read(first, last).prices)
         n_steps, position = self.source.n_steps, self.position
+        prices = read_scratch(self.source, first, last, n_steps, variance=False).prices
         amounts = np.empty((last - first, N_AMOUNTS))
         states = np.full((last - first if self.keep_states else 0, n_steps + 1, 4), np.nan)
-        size = (position.collateral, position.debt, self.first_band, position.bands)
+        size = (float(position.collateral), float(position.debt), self.first_band, position.bands)
         steps = (n_steps, self.source.clock.step_days, self.substeps)
         band_block(prices, self.column, *steps, *size, self.rules, amounts, states)
         return amounts, states

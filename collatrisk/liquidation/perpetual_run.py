@@ -17,6 +17,7 @@ from collatrisk.liquidation.perpetual_accounts import PerpetualPositions, Positi
 from collatrisk.liquidation.perpetual_outcomes import UNITS, PerpetualOutcomes, PerpetualStates
 from collatrisk.liquidation.perpetual_terms import PerpetualTerms
 from collatrisk.liquidation.stale import stale_findings
+from collatrisk.simulation.scratch import read_scratch
 from collatrisk.simulation.source import PathSource, check_source
 
 FloatArray = NDArray[np.float64]
@@ -115,7 +116,7 @@ class _PerpetualTask:
         from collatrisk.kernels.perpetual import perpetual_block
         from collatrisk.kernels.perpetual_closing import N_AMOUNTS
 
-        prices = np.ascontiguousarray(self.source.read(first, last).prices)
+        prices = read_scratch(self.source, first, last, self.source.n_steps, variance=False).prices
         a = self.arrays
         amounts = np.empty((last - first, N_AMOUNTS))
         states = self._empty_states(last - first)

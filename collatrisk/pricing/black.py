@@ -196,10 +196,21 @@ def _as_floats(problems: Problems, name: str, value: ArrayLike) -> FloatArray:
 def _flat(array: FloatArray, shape: tuple[int, ...]) -> FloatArray:
     """One value as it is; several as many as there are options."""
     if array.size == 1:
-        return array.reshape(1)
-    if array.shape == shape:  # as it is too: kernels are compiled again for the read-only arrays of broadcast_to
-        return np.ascontiguousarray(array).reshape(-1)
-    return np.ascontiguousarray(np.broadcast_to(array, shape)).reshape(-1)
+        return np.array(array).reshape(1)
+    if array.shape != shape:
+        return np.array(np.broadcast_to(array, shape)).reshape(-1)
+    flat = np.ascontiguousarray(array).reshape(-1)
+    return flat if flat.flags.writeable else np.asarray(_Unlocked(flat))
+
+
+class _Unlocked:
+    """A read-only array (pandas gives them) as one that may be written to, which nobody does: to the compiler they are
+    different types, and six inputs of two types each would be compiled 64 times."""
+
+    def __init__(self, array: FloatArray) -> None:
+        address, _ = array.__array_interface__["data"]
+        self.__array_interface__ = array.__array_interface__ | {"data": (address, False)}
+        self.array = array  # which holds the memory
 
 
 def _refuse(title: str, names: tuple[str, ...], inputs: list[FloatArray]) -> None:

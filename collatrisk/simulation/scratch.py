@@ -7,7 +7,7 @@ from typing import Protocol, TypeGuard, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from collatrisk.execution.scratch import kept_buffer
+from collatrisk.execution.scratch import kept_array, kept_buffer
 from collatrisk.simulation.source import FloatArray, PathArray, PathBlock, PathSource
 
 T = TypeVar("T", np.float64, np.float32)
@@ -35,7 +35,8 @@ def read_scratch(source: PathSource, first: int, last: int, n_steps: int, *, var
     """The paths `first` to `last` - 1 up to step `n_steps` at least, for use at once: the thread's next call here
     overwrites them.
 
-    The same bits as ``source.read``, which is what sources without `read_into` are asked for.
+    The same bits as ``source.read``, which is what sources without `read_into` are asked for. All arrays are of one
+    type to the compiler: C-contiguous float64 that may be written to.
 
     Parameters
     ----------
@@ -44,7 +45,9 @@ def read_scratch(source: PathSource, first: int, last: int, n_steps: int, *, var
     variance : False if the step variances are not wanted; a source may leave them out then.
     """
     if not _rereadable(source):
-        return source.read(first, last)
+        block = source.read(first, last)
+        known = block.step_variance
+        return PathBlock(first, _plain("prices", block.prices), None if known is None else _plain("variance", known))
     prices, step_variance = _kept(len(source.assets), last - first, n_steps, variance, np.float64)
     source.read_into(first, prices, step_variance)
     return PathBlock(first, prices, step_variance if variance else None)
@@ -59,11 +62,20 @@ def read_native(
     """
     if not _narrow(source) or source.precision != "single":
         block = read_scratch(source, first, last, n_steps, variance=variance)
-        known = block.step_variance
-        return np.ascontiguousarray(block.prices), None if known is None else np.ascontiguousarray(known)
+        return block.prices, block.step_variance
     prices, step_variance = _kept(len(source.assets), last - first, n_steps, variance, np.float32)
     source.read_into(first, prices, step_variance)
     return prices, step_variance if variance else None
+
+
+def _plain(name: str, values: FloatArray) -> FloatArray:
+    """The array itself or a copy in this thread's memory: for one that is read-only or has gaps kernels would be
+    compiled anew."""
+    if values.dtype == np.float64 and values.flags.c_contiguous and values.flags.writeable:
+        return values
+    copy = kept_array(name, values.shape)
+    copy[:] = values
+    return copy
 
 
 def _rereadable(source: PathSource) -> TypeGuard[Rereadable]:

@@ -82,7 +82,7 @@ class Minima:
         running_minimum(
             block.prices,
             np.empty((0, 0, 0)) if block.step_variance is None else block.step_variance,
-            np.eye(len(self.source.assets)) if correlation is None else np.ascontiguousarray(correlation),
+            np.eye(len(self.source.assets)) if correlation is None else np.array(correlation),
             block.first_path,
             stream_key(self.source.seed, Purpose.BRIDGE),
             bridged,

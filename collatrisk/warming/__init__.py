@@ -1,0 +1,5 @@
+"""Compiling the kernels ahead of time."""
+
+from collatrisk.warming.warm import warmup
+
+__all__ = ["warmup"]
