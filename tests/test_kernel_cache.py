@@ -1,5 +1,6 @@
 """Compiled kernels: kept, noticed when stale, and possible where nothing may be written."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -110,3 +111,35 @@ def test_without_any_home_kernels_still_compile_and_it_says_so(refused, monkeypa
 
 def test_only_our_kernels_are_located_here():
     assert cache.KernelLocator.from_function(np.sum, np.__file__) is None
+
+
+@pytest.fixture
+def thresholds():
+    before = gc.get_threshold()
+    yield before
+    gc.set_threshold(*before)
+
+
+def test_the_garbage_collector_rarely_runs_while_kernels_compile_and_as_before_afterwards(thresholds):
+    listener = cache._RareCollection()
+    listener.on_start(None)
+    listener.on_start(None)  # a kernel that another one calls
+    assert gc.get_threshold()[0] > 10 * thresholds[0]
+    listener.on_end(None)
+    assert gc.get_threshold()[0] > 10 * thresholds[0]
+    listener.on_end(None)
+    assert gc.get_threshold() == thresholds
+
+
+def test_a_collector_that_somebody_set_otherwise_stays_so(thresholds):
+    listener = cache._RareCollection()
+    gc.set_threshold(0)
+    listener.on_start(None)
+    assert gc.get_threshold()[0] == 0
+    listener.on_end(None)
+    assert gc.get_threshold()[0] == 0
+    gc.set_threshold(*thresholds)
+    listener.on_start(None)
+    gc.set_threshold(1234, 5, 6)
+    listener.on_end(None)
+    assert gc.get_threshold() == (1234, 5, 6)
