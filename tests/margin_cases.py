@@ -10,6 +10,7 @@ import numpy as np
 
 from collatrisk.base.keys import Purpose, stream_key
 from collatrisk.collateral import as_account
+from collatrisk.kernels.bridge_uniforms import bridge_uniform
 from collatrisk.kernels.random import uniform
 from collatrisk.market.clock import Clock
 from collatrisk.simulation.source import PathBlock
@@ -91,6 +92,6 @@ def twin(source, account, terms, path: int, kind: type[naive.NaiveMargin] | None
         block.prices[:, :, 0],
         variance,
         source.correlation,
-        lambda step: uniform(bridge, path, step, 0),
+        lambda step: bridge_uniform(bridge, path, step),
         lambda call: uniform(cure, path, call, 0),
     )

@@ -13,7 +13,7 @@ import collatrisk as cr
 from collatrisk.base.keys import Purpose, stream_key
 from collatrisk.collateral import Account, Terms
 from collatrisk.execution import MICRO_BLOCK
-from collatrisk.kernels.random import uniform
+from collatrisk.kernels.bridge_uniforms import bridge_uniform
 from collatrisk.margining import METRICS, run_margin
 from collatrisk.margining.names import TAIL_METRICS
 
@@ -107,7 +107,7 @@ def test_bridges_that_are_left_out_could_not_have_counted(n_assets, rate):
     shares = counted[:, :-1] / total[:, :-1, None] * np.sqrt(source.variance)
     variance = np.einsum("pti,ij,ptj->pt", shares, source.correlation, shares)
     key = stream_key(source.seed, Purpose.BRIDGE)
-    draws = np.array([[uniform(key, path, step, 0) for step in range(1, 21)] for path in range(600)])
+    draws = np.array([[bridge_uniform(key, path, step) for step in range(1, 21)] for path in range(600)])
     start, end = logs[:, :-1] - math.log(growth), logs[:, 1:]
     lows = 0.5 * (start + end - np.sqrt((end - start) ** 2 - 2.0 * variance * np.log(draws)))
     expected = np.exp(np.minimum(lows.min(axis=1), logs.min(axis=1)))

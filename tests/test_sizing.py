@@ -18,7 +18,7 @@ from scipy import stats
 from collatrisk.base.errors import InputError
 from collatrisk.base.keys import Purpose, stream_key
 from collatrisk.collateral import Loan, Mix, Terms
-from collatrisk.kernels.random import uniform
+from collatrisk.kernels.bridge_uniforms import bridge_uniform
 from collatrisk.kernels.running_min import running_minimum
 from collatrisk.margining import run_margin
 from collatrisk.simulation import HistoricalWindows, MarketModel, PathPlan, PricePaths
@@ -66,7 +66,7 @@ def test_the_kernel_agrees_with_its_twin(n_paths: int, bridge: bool) -> None:
     coefficients = np.array([[0.8, 0.0, 0.0], [0.2, 0.3, 0.1], [0.0, 0.0, 0.0]])
     cash, horizons, growth = np.array([0.0, 0.2, 0.9]), np.array([0, 2, 3]), 1.01
     key = stream_key(9, Purpose.BRIDGE)
-    uniforms = np.array([[uniform(key, first + k, t, 0) for k in range(n_paths)] for t in range(n_steps + 1)])
+    uniforms = np.array([[bridge_uniform(key, first + k, t) for k in range(n_paths)] for t in range(n_steps + 1)])
     out = np.empty((3, 3, n_paths))
     bridged = np.full(3, bridge)
     running_minimum(

@@ -10,8 +10,8 @@ import math
 
 import numpy as np
 
+from collatrisk.kernels.bridge_uniforms import bridge_uniform
 from collatrisk.kernels.jit import leaf
-from collatrisk.kernels.random import uniform
 from collatrisk.kernels.special import exp, log
 
 LANES = 64
@@ -44,7 +44,7 @@ def load_twice_log(key, first_path, lanes, base, n, twice_log):  # type: ignore[
     """-2 ln U of the bridge, one U a path and step, shared by all accounts; row s is the step that ends at s."""
     for s in range(1, twice_log.shape[0]):
         for k in range(n):
-            twice_log[s, k] = -2.0 * log(uniform(key, first_path + lanes[k], base[k] + s, 0))
+            twice_log[s, k] = -2.0 * log(bridge_uniform(key, first_path + lanes[k], base[k] + s))
 
 
 @leaf()

@@ -17,6 +17,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from collatrisk.kernels.bridge_uniforms import lead_rows
 from collatrisk.kernels.columns import BRIDGE, CALL, GROWTH, INTEREST, MIN_HEALTH, N_EVENTS
 from collatrisk.kernels.jit import leaf, njit
 from collatrisk.kernels.lanes import LANES, find_slots, load_roots, load_rows, load_twice_log
@@ -36,7 +37,7 @@ from collatrisk.kernels.quiet import (
     open_book,
     value_assets,
 )
-from collatrisk.kernels.quiet_bridge import AT_ONCE, SHARES, follow_bridges, load_uniforms
+from collatrisk.kernels.quiet_bridge import AT_ONCE, SHARES, follow_bridges, load_leads
 
 _Floats = NDArray[np.float64]
 _Reals = NDArray[np.float64] | NDArray[np.float32]
@@ -73,15 +74,16 @@ def find_eventful(
     _find_eventful(
         prices, variance, n_assets, n_paths, columns, correlation, first_path, n_steps, held, owed, thresholds, rules,
         switches, bridge_key, kept, eventful, starts, n_eventful, bridged, np.empty(3 * rows * TILE),
-        np.empty(rows * TILE), np.empty(2 * AT_ONCE, np.int64), np.empty((SHARES + 2 + n_slots) * AT_ONCE + rows),
-        np.ones(N_WORK), np.empty((3, n_slots)), np.empty((n_slots, n_slots)), np.empty((2, 3, n_slots), np.int64),
+        np.empty(lead_rows(n_steps) * TILE, np.uint64), np.empty(2 * AT_ONCE, np.int64),
+        np.empty((SHARES + 2 + n_slots) * AT_ONCE + rows), np.ones(N_WORK), np.empty((3, n_slots)),
+        np.empty((n_slots, n_slots)), np.empty((2, 3, n_slots), np.int64),
     )  # fmt: skip
 
 
 @njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def _find_eventful(  # type: ignore[no-untyped-def]
     prices, variance, n_assets, n_paths, columns, correlation, first_path, n_steps, held, owed, thresholds, rules,
-    switches, bridge_key, kept, eventful, starts, n_eventful, bridged, history, uniforms, near, packed, work, scratch,
+    switches, bridge_key, kept, eventful, starts, n_eventful, bridged, history, leads, near, packed, work, scratch,
     rho, slots,
 ):  # fmt: skip
     n_accounts = held.shape[0]
@@ -91,7 +93,7 @@ def _find_eventful(  # type: ignore[no-untyped-def]
     for first in range(0, n_paths, TILE):
         width = min(TILE, n_paths - first)
         if bridged:
-            load_uniforms(bridge_key, first_path + first, n_steps, uniforms)
+            load_leads(bridge_key, first_path + first, n_steps, leads)
         for a in range(n_accounts):
             book = open_book(held[a], owed[a], thresholds[a], columns, correlation, slots[0], slots[1], scratch, rho)
             level = max(rules[a, CALL], 1.0)
@@ -102,7 +104,8 @@ def _find_eventful(  # type: ignore[no-untyped-def]
             if bridged and switches[a, BRIDGE] == 1:
                 follow_bridges(
                     prices, variance, n_assets, n_paths, first, width, n_steps, rules[a, GROWTH], level * NEARER,
-                    held[a], owed[a], thresholds[a], book, rho, uniforms, history, near, packed, work,
+                    held[a], owed[a], thresholds[a], book, rho, bridge_key, first_path + first, leads, history, near,
+                    packed, work,
                 )  # fmt: skip
             n_eventful[a] = note_eventful(work, level * NEAR, first, width, eventful[a], starts[a], n_eventful[a])
             _write_columns(

@@ -23,13 +23,12 @@ NEARER = 1.0 + 2e-9
 
 LOWEST = 0  # health factor so far
 SAFE_STEPS = TILE  # steps before the first on which the health factor may be below the level
-LOWEST_LOG = 2 * TILE  # of the square of the bridge minimum
-BOUND = 3 * TILE  # what a bridge must fall below to count, and a little more
-SPREAD = 4 * TILE
-MOST = 5 * TILE
-WANTED = 6 * TILE
-INTEREST = 7 * TILE
-N_WORK = 8 * TILE
+BOUND = 2 * TILE  # what a bridge must fall below to count, and a little more
+SPREAD = 3 * TILE
+MOST = 4 * TILE
+WANTED = 5 * TILE
+INTEREST = 6 * TILE
+N_WORK = 7 * TILE
 # Parts of the history of a tile, each of n_steps + 1 rows where bridges are sampled, of one row elsewhere.
 HEALTH, COUNTED, DEBT = range(3)
 

@@ -5,7 +5,8 @@ the bridge's minimum is (x0 + x1 - sqrt((x1 - x0)**2 - 2 s2 ln U)) / 2. It is be
 and only if 4 (x0 - ln m) (x1 - ln m) < -2 s2 ln U. Bounds decide most steps without a logarithm or root:
 
 - x0 - ln m >= (h0 - m) / h0, with h0 = exp(x0);
-- ln U >= (e + f - 1) ln 2 for U = 2**e f, 1 <= f < 2: the bits of a float, read as a whole number, are e + f;
+- ln U >= (e + f - 1) ln 2 for the smallest uniform 2**e f, 1 <= f < 2, that has the leading byte of U: the bits of a
+  float, read as a whole number, are e + f; the other bits of U are drawn for the bridges that are computed alone;
 - s2 <= ((1 - r) a + r) sum of w_i v_i, with w_i >= 0 the shares of the assets in the counted collateral, none above a,
   v_i the variances of their steps, and r >= 0 the largest correlation: s2 <= (1 - r) sum of w_i**2 v_i
   + r (sum of w_i sqrt(v_i))**2, and the square is at most (sum of w_i) (sum of w_i v_i).
@@ -22,13 +23,13 @@ import math
 
 import numpy as np
 
+from collatrisk.kernels.bridge_uniforms import fill_leads, joined, lead_row, lead_shift, least_uniform, trailing
 from collatrisk.kernels.jit import leaf, njit
 from collatrisk.kernels.quiet import (
     BOUND,
     COUNTED,
     DEBT,
     LOWEST,
-    LOWEST_LOG,
     MOST,
     SAFE_STEPS,
     SPREAD,
@@ -38,35 +39,27 @@ from collatrisk.kernels.quiet import (
     add_one,
     fill,
 )
-from collatrisk.kernels.random import fill_uniforms
 from collatrisk.kernels.special import exp, fma, log
 from collatrisk.kernels.tails import compress_between_plain, compress_between_wide
 from collatrisk.kernels.vectors import WIDE
 
 _ROOM = 1.0 + 1e-9
-_WIDE_ROOM = 1.0 + 1e-6
 _compress = compress_between_wide if WIDE else compress_between_plain
-_TWICE_LN2 = 2.0 * math.log(2.0)
-_PER_UNIT = 2.0**-52  # of the bits of a float, for each power of two
-_BIAS = 1023.0
+_PER_BIT = 0.5 * math.log(2.0) * 2.0**-52 * (1.0 + 1e-6)  # of the bits of a float; 2**52 are a factor of two
+_BITS_OF_ONE = (1023.0 + 1e-6) * 2.0**52
 EIGHT = 8
-AT_ONCE = 2 * TILE  # bridges computed together: calls cost as much as what they do to a few
+ENOUGH = TILE // 2  # bridges to be computed: each lowers what the next must fall below
+AT_ONCE = ENOUGH + TILE  # bridges computed together: calls cost as much as what they do to a few
 # Rows of AT_ONCE in the scratch of the bridges that are computed.
 START, END, DRAW, PER_COUNTED, PER_DEBT, GROWN, VARIANCE, CROSS, SHARES = range(9)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
-def load_uniforms(key, first_path, n_steps, uniforms):  # type: ignore[no-untyped-def]
-    """Of a tile, for all accounts: the uniforms of the bridges; row t of `uniforms` (T + 1, TILE), flat, ends at t."""
-    for t in range(1, n_steps + 1):
-        fill_uniforms(key, first_path, t, 0, uniforms[t * TILE : t * TILE + TILE])
-
-
-@leaf()
-def _bound_one(variance, work):  # type: ignore[no-untyped-def]
-    """The bound of s2 for one asset beside nothing but cash: its share is at most 1."""
-    for k in range(variance.size):
-        work[SPREAD + k] = variance[k]
+def load_leads(key, first_path, n_steps, leads):  # type: ignore[no-untyped-def]
+    """Of a tile, for all accounts: the leading bytes of the uniforms of its bridges, uint64 (lead_rows * TILE,)."""
+    for group in range(n_steps // 16 + 1):
+        at = 2 * group * TILE
+        fill_leads(key, first_path, group, leads[at : at + TILE], leads[at + TILE : at + 2 * TILE])
 
 
 @leaf()
@@ -87,22 +80,36 @@ def _bound_many(counted, most, work):  # type: ignore[no-untyped-def]
 
 
 @leaf()
-def _find_wanted(before, after, uniforms, per_growth, level, t, work):  # type: ignore[no-untyped-def]
+def _find_wanted(before, after, leads, spread, per_growth, t, work):  # type: ignore[no-untyped-def]
     """WANTED: the place of the lane in the history where the bridge of step t may fall below what counts, -1 elsewhere.
-    SAFE_STEPS counts on while neither an end has been below the level nor a bridge been wanted."""
+
+    spread : at least the variance of the step of ln(health factor), one a lane of the tile.
+    """
     at = t * TILE
-    so_far = np.float64(t)
-    for k in range(TILE):
+    shift = lead_shift(t)
+    for k in range(spread.size):
         least = work[BOUND + k]
         start = before[k] * per_growth
         end = after[k]
-        exponent = np.float64(np.float64(uniforms[k]).view(np.int64)) * _PER_UNIT
-        reach = work[SPREAD + k] * (_TWICE_LN2 * _WIDE_ROOM) * (_BIAS + 1e-6 - exponent)
-        clear = 4.0 * (start - least) * (end - least) > reach * start * end
+        bits = np.float64(np.float64(least_uniform(leads[k], shift)).view(np.int64))
+        reach = spread[k] * fma(bits, -_PER_BIT, _PER_BIT * _BITS_OF_ONE)
+        clear = (start - least) * (end - least) > reach * (start * end)
         away = (start > least) & (end > least) & clear
         work[WANTED + k] = -1.0 if away else np.float64(at + k)
-        steps = work[SAFE_STEPS + k]
-        work[SAFE_STEPS + k] = steps + (1.0 if away & (end >= level) & (steps == so_far) else 0.0)
+
+
+@leaf()
+def _draw(key, first_path, leads, near, out):  # type: ignore[no-untyped-def]
+    """The uniforms of the bridges that are near. In two loops: LLVM does not vectorise Philox beside a gather."""
+    for n in range(out.size):
+        place = np.uint64(near[n])
+        path = np.uint64(first_path) + place % np.uint64(TILE)
+        out[n] = trailing(np.uint64(key), path, place // np.uint64(TILE))
+    for n in range(out.size):
+        place = np.uint64(near[n])
+        step = place // np.uint64(TILE)
+        words = leads[np.uint64(lead_row(step) * np.uint64(TILE) + place % np.uint64(TILE))]
+        out[n] = joined(words, lead_shift(step), out[n])
 
 
 @leaf()
@@ -162,45 +169,34 @@ def _step_variance(rho, shares, n, cross, variance):  # type: ignore[no-untyped-
 
 
 @leaf()
-def _minimum(log_growth, start, end, draw, variance):  # type: ignore[no-untyped-def]
-    """`variance` <- twice the logarithm of the bridge's minimum: x0 + x1 - sqrt((x1 - x0)**2 - 2 s2 ln U); `draw` <-
-    the minimum. Healths of zero and infinity have no logarithm here and no bridge."""
+def _minimum(per_growth, start, end, draw, variance):  # type: ignore[no-untyped-def]
+    """`draw` <- the bridge's minimum: exp((x0 + x1 - sqrt((x1 - x0)**2 - 2 s2 ln U)) / 2). Healths of zero and infinity
+    have no logarithm here and no bridge: inf."""
     for k in range(start.size):
-        health = end[k]
-        x0 = log(start[k]) - log_growth
-        x1 = log(health)
-        gap = x1 - x0
-        twice_log = -2.0 * log(draw[k])
-        low = x0 + x1 - math.sqrt(fma(gap, gap, max(variance[k], 0.0) * twice_log))
-        usable = variance[k] > 0.0 and health > 0.0 and health < np.inf
-        low = low if usable else np.inf
-        variance[k] = low
-        draw[k] = exp(0.5 * low) if low < np.inf else np.inf
+        first = start[k] * per_growth
+        last = end[k]
+        gap = log(last / first)
+        root = math.sqrt(fma(gap, gap, max(variance[k], 0.0) * (-2.0 * log(draw[k]))))
+        usable = variance[k] > 0.0 and last > 0.0 and last < np.inf
+        draw[k] = math.sqrt(first * last * exp(-root)) if usable else np.inf
 
 
 @leaf()
-def _scatter(low, minimum, near, level, work):  # type: ignore[no-untyped-def]
-    for n in range(low.size):
+def _scatter(minimum, near, level, work):  # type: ignore[no-untyped-def]
+    """The lowest so far, and SAFE_STEPS up to the first bridge that falls below the level or is none."""
+    for n in range(minimum.size):
         k = near[n] % TILE
-        work[LOWEST_LOG + k] = min(work[LOWEST_LOG + k], low[n])
-        work[BOUND + k] = min(work[BOUND + k], max(minimum[n], level) * _ROOM)
-
-
-@leaf()
-def _finish(work):  # type: ignore[no-untyped-def]
-    for k in range(TILE):
-        low = exp(0.5 * work[LOWEST_LOG + k])
-        work[LOWEST + k] = min(work[LOWEST + k], low if work[LOWEST_LOG + k] < np.inf else np.inf)
+        least = minimum[n]
+        if not (level <= least < np.inf):
+            work[SAFE_STEPS + k] = min(work[SAFE_STEPS + k], np.float64(near[n] // TILE))
+        work[LOWEST + k] = min(work[LOWEST + k], least)
+        work[BOUND + k] = min(work[BOUND + k], max(least, level) * _ROOM)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _bound_spread(prices, variance, start, n_paths, width, book, counted, most, work):  # type: ignore[no-untyped-def]
     """SPREAD: at least the variance of the step of ln(health factor), for accounts that owe cash alone."""
     _, places, factors, _, _, _, n_risky, _ = book
-    if n_risky == 1:
-        at = start + places[2, 0] * n_paths
-        _bound_one(variance[at : at + width], work)
-        return
     fill(0.0, work[MOST : MOST + TILE])
     fill(0.0, work[SPREAD : SPREAD + TILE])
     for j in range(n_risky):
@@ -220,8 +216,8 @@ def _largest_correlation(rho, n):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _compute(  # type: ignore[no-untyped-def]
-    n, prices, variance, step, first, n_paths, rows, growth, level, held, owed, thresholds, book, rho, powers, uniforms,
-    history, listed, near, scratch, work,
+    n, prices, variance, step, first, n_paths, rows, growth, level, held, owed, thresholds, book, rho, powers, key,
+    first_path, leads, history, listed, near, scratch, work,
 ):  # fmt: skip
     """The minima of the `n` bridges that are `listed`, and of the first again up to a whole number of eights."""
     assets, places_of, _, _, _, n_owed, n_risky, _ = book
@@ -241,7 +237,7 @@ def _compute(  # type: ignore[no-untyped-def]
     shares = scratch[SHARES * AT_ONCE :]
     _gather(history, -TILE, near, start)
     _gather(history, 0, near, end)
-    _gather(uniforms, 0, near, draw)
+    _draw(key, first_path, leads, near, draw)
     _gather(history, (COUNTED * rows - 1) * TILE, near, per_counted)
     _reciprocals(1.0, per_counted)
     if n_owed > 0:
@@ -257,28 +253,29 @@ def _compute(  # type: ignore[no-untyped-def]
         else:
             _share(factor, asset, prices, variance, places, per_counted, share)
     _step_variance(rho, shares, n_risky, cross, low)
-    _minimum(math.log(growth), start, end, draw, low)
-    _scatter(low, draw, near, level, work)
+    _minimum(1.0 / growth, start, end, draw, low)
+    _scatter(draw, near, level, work)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def follow_bridges(  # type: ignore[no-untyped-def]
     prices, variance, n_assets, n_paths, first, width, n_steps, growth, level, held, owed, thresholds, book, rho,
-    uniforms, history, near, scratch, work,
+    key, first_path, leads, history, near, scratch, work,
 ):  # fmt: skip
     """After `follow` with all rows of `history`: LOWEST and SAFE_STEPS with the minima inside the steps.
 
     LOWEST is exact where it is at least `level`, and below `level` where the bridges take it there. SAFE_STEPS may be
-    fewer than there are.
+    fewer than there are, where nothing moves between.
 
     Parameters
     ----------
     prices, n_assets, n_paths, first, width, n_steps, growth, level, held, owed, thresholds, book, history, work : as in
         `follow`. variance : float64, flat (>= n_steps, n_assets, n_paths). rho : as filled by `open_book`.
-    uniforms : of `load_uniforms`. near : int64 (2 * AT_ONCE,), scratch : float64 ((SHARES + 2 + n_slots)
-        * AT_ONCE + n_steps + 1,), of which the first AT_ONCE + EIGHT list what is wanted.
+    key : uint64, of Purpose.BRIDGE. first_path : int, number of the tile's first path. leads : of `load_leads`.
+    near : int64 (2 * AT_ONCE,), scratch : float64 ((SHARES + 2 + n_slots) * AT_ONCE + n_steps + 1,), of which the first
+        AT_ONCE + EIGHT list what is wanted.
     """
-    _, _, _, _, _, n_owed, n_risky, _ = book
+    _, places, _, _, _, n_owed, n_risky, _ = book
     if n_owed == 0 and not owed[held.size - 1] > 0.0:
         return
     rows, step = n_steps + 1, n_assets * n_paths
@@ -290,25 +287,27 @@ def follow_bridges(  # type: ignore[no-untyped-def]
     most = _largest_correlation(rho, n_risky)
     for k in range(TILE):
         work[BOUND + k] = max(work[LOWEST + k], level) * _ROOM
-        work[LOWEST_LOG + k] = np.inf
-        work[SAFE_STEPS + k] = 1.0 if history[k] >= level else 0.0
     n = 0
     for t in range(1, rows):
         at = t * TILE
-        if n_owed == 0:
-            counted = history[(COUNTED * rows + t - 1) * TILE : (COUNTED * rows + t) * TILE]
-            _bound_spread(prices, variance, (t - 1) * step + first, n_paths, width, book, counted, most, work)
-        else:
+        before, now = history[at - TILE : at], history[at : at + TILE]
+        words = leads[lead_row(t) * TILE : lead_row(t) * TILE + TILE]
+        start = (t - 1) * step + first
+        if n_owed > 0:
             fill(np.inf, work[SPREAD : SPREAD + TILE])
-        _find_wanted(
-            history[at - TILE : at], history[at : at + TILE], uniforms[at : at + TILE], 1.0 / growth, level, t, work
-        )
+        elif n_risky > 1:
+            counted = history[(COUNTED * rows + t - 1) * TILE : (COUNTED * rows + t) * TILE]
+            _bound_spread(prices, variance, start, n_paths, width, book, counted, most, work)
+        if n_owed == 0 and n_risky == 1:  # its share is at most 1: nothing is beside it but cash
+            own = start + places[2, 0] * n_paths
+            _find_wanted(before, now, words, variance[own : own + width], 1.0 / growth, t, work)
+        else:
+            _find_wanted(before, now, words, work[SPREAD : SPREAD + width], 1.0 / growth, t, work)
         found, _ = _compress(work[WANTED : WANTED + width], -0.5, np.inf, listed[n:])
         n += found
-        if n > AT_ONCE - TILE or (t == n_steps and n > 0):
+        if n > ENOUGH or (t == n_steps and n > 0):
             _compute(
                 n, prices, variance, step, first, n_paths, rows, growth, level, held, owed, thresholds, book, rho,
-                powers, uniforms, history, listed, near, scratch, work,
+                powers, key, first_path, leads, history, listed, near, scratch, work,
             )  # fmt: skip
             n = 0
-    _finish(work)

@@ -13,8 +13,8 @@ import math
 
 import numpy as np
 
+from collatrisk.kernels.bridge_uniforms import bridge_uniform
 from collatrisk.kernels.jit import njit
-from collatrisk.kernels.random import uniform
 from collatrisk.kernels.special import exp, log
 
 LANES = 128
@@ -125,7 +125,7 @@ def _load_step(variance, key, first_path, t, first, width, spread, twice_log):  
         for k in range(LANES):
             spread[i, k] = math.sqrt(row[first + k if k < width else first])
     for k in range(LANES):
-        twice_log[k] = -2.0 * log(uniform(key, first_path + k, t, 0))
+        twice_log[k] = -2.0 * log(bridge_uniform(key, first_path + k, t))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

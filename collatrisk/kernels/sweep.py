@@ -17,13 +17,14 @@ from __future__ import annotations
 import numpy as np
 
 from collatrisk.kernels.borrowed import borrowed
+from collatrisk.kernels.bridge_uniforms import lead_rows
 from collatrisk.kernels.columns import BRIDGE, GROWTH, SHORT
 from collatrisk.kernels.jit import njit
 from collatrisk.kernels.lanes import LANES, find_slots, load_roots, load_rows, load_twice_log
 from collatrisk.kernels.machine import borrow_room, open_lanes, open_room, run_account, whole_eights
 from collatrisk.kernels.margin_rules import INTEREST
 from collatrisk.kernels.quiet import N_WORK, NEAR, NEARER, TILE, follow, note_eventful, open_book
-from collatrisk.kernels.quiet_bridge import AT_ONCE, SHARES, follow_bridges, load_uniforms
+from collatrisk.kernels.quiet_bridge import AT_ONCE, SHARES, follow_bridges, load_leads
 
 COVERED = -1  # in `base`: terms for which the cover decides
 
@@ -63,7 +64,7 @@ def sweep_block(  # type: ignore[no-untyped-def]
     n_eventful = np.zeros(n_terms + 1, np.int64)
     rows = n_steps + 1 if with_bridge else 1
     history = np.empty(3 * rows * TILE)
-    uniforms = np.empty(rows * TILE)
+    leads = np.empty(lead_rows(n_steps) * TILE if with_bridge else 0, np.uint64)
     near = np.empty(2 * AT_ONCE, np.int64)
     packed = np.empty((SHARES + 2 + n_slots) * AT_ONCE + rows)
     work = np.ones(N_WORK)
@@ -74,7 +75,7 @@ def sweep_block(  # type: ignore[no-untyped-def]
     for first in range(0, n_paths, TILE):
         width = min(TILE, n_paths - first)
         if with_bridge:
-            load_uniforms(bridge_key, first_path + first, n_steps, uniforms)
+            load_leads(bridge_key, first_path + first, n_steps, leads)
         if cover > 0.0:
             book = open_book(held, owed, ones, columns, correlation, slots[0], slots[1], scratch, rho)
             follow(
@@ -96,7 +97,8 @@ def sweep_block(  # type: ignore[no-untyped-def]
             if with_bridge and switches[a, BRIDGE] == 1:
                 follow_bridges(
                     prices, variance, n_assets, n_paths, first, width, n_steps, rules[a, GROWTH], level, held, owed,
-                    thresholds[a], book, rho, uniforms, history, near, packed, work,
+                    thresholds[a], book, rho, bridge_key, first_path + first, leads, history, near, packed,
+                    work,
                 )  # fmt: skip
             for b in range(a, n_terms):
                 if base[b] == a:
