@@ -80,7 +80,7 @@ class CorrelationDynamics:
         except (TypeError, ValueError):
             values = np.empty(0)
         fair = values.shape == (size, size) and bool(np.isfinite(values).all())
-        fair = fair and np.allclose(values, values.T, rtol=1e-9, atol=1e-12)
+        fair = fair and bool(np.all(np.abs(values - values.T) <= 1e-12 + 1e-9 * np.abs(values)))
         problems.check(fair, name, values.shape, f"must be ({size}, {size}), finite and symmetric", _REMEDY)
         values.flags.writeable = False
         object.__setattr__(self, name, values)

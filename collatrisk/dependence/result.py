@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
-_PSD_TOLERANCE = 1e-10
+_PSD_TOLERANCE, _ROUNDING = 1e-10, 1e-12
 _REPAIR = "use collatrisk.dependence.nearest_correlation"
 
 
@@ -302,16 +302,10 @@ def check_correlation(problems: Problems, name: str, matrix: FloatArray, size: i
         return
     if not problems.check(bool(np.isfinite(matrix).all()), name, matrix.tolist(), "must be finite", "remove NaN"):
         return
-    problems.check(
-        bool(np.allclose(matrix, matrix.T, rtol=0, atol=1e-12)), name, matrix.tolist(), "must be symmetric", _REPAIR
-    )
-    problems.check(
-        bool(np.allclose(np.diag(matrix), 1.0, rtol=0, atol=1e-12)),
-        name,
-        np.diag(matrix).tolist(),
-        "must have ones on its diagonal",
-        _REPAIR,
-    )
+    if np.max(np.abs(matrix - matrix.T), initial=0.0) > _ROUNDING:
+        problems.add(name, matrix.tolist(), "must be symmetric", _REPAIR)
+    if np.max(np.abs(np.diag(matrix) - 1.0), initial=0.0) > _ROUNDING:
+        problems.add(name, np.diag(matrix).tolist(), "must have ones on its diagonal", _REPAIR)
     smallest = float(np.linalg.eigvalsh((matrix + matrix.T) / 2)[0]) if size else 0.0
     problems.check(
         smallest >= -_PSD_TOLERANCE * max(size, 1),

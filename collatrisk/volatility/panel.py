@@ -226,9 +226,10 @@ def _named(returns: Any, problems: Problems) -> list[tuple[str, Any]]:
     rule = "must be a DataFrame with a column an asset or a list of series"
     remedy = "give log_returns(prices), for example"
     if isinstance(returns, pd.DataFrame):
+        values = returns.to_numpy()
         columns: Any = (returns.iloc[:, k] for k in range(returns.shape[1]))
-        if all(dtype == np.float64 for dtype in returns.dtypes):
-            columns = np.ascontiguousarray(returns.to_numpy().T)
+        if values.dtype == np.float64:  # numbers throughout
+            columns = np.ascontiguousarray(values.T)
         named = list(zip(map(str, returns.columns), columns, strict=True))
     elif isinstance(returns, Sequence) and not isinstance(returns, str | bytes):
         named = [(str(getattr(one, "name", None) or f"series {k}"), one) for k, one in enumerate(returns)]
