@@ -121,7 +121,7 @@ class DynamicLikelihood:
         while going:
             tried = trial.copy()
             seen = self._evaluate(tried, 0, walk)
-            going = dcc_search.settle(walk, trial, limit, asymmetric, done)
+            going = dcc_search.settle(walk, trial, limit, asymmetric, not self.pairs, done)
         shares = walk[dcc_search.SHARES]
         theta = np.array([shares[0], 1.0 - float(shares.sum()), shares[1] / limit])
         if np.array_equal(shares, walk[dcc_search.TRIAL]):

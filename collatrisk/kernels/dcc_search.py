@@ -2,8 +2,8 @@
 
 Evaluations are called from outside, so that each of their two kinds is compiled when it is first needed, and once.
 Quasi-Newton steps on the shares a, limit g and the slack 1 - a - b - limit g, so that all bounds but that of b are a
-box and are met exactly. BFGS on the variables that the bounds leave free; the first curvature is the outer product of
-the scores.
+box and are met exactly. BFGS on the variables that the bounds leave free; the curvature is the outer product of the
+scores at first, and again after each step from afar.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ LEAST_SLACK = 1e-6
 LEAST_B = 1e-4
 _MAX_STEPS = 100
 _HALVINGS = 30
+_FAR = 1.0  # decrement of a step after which the curvature is taken anew from the scores
 
 # Rows of a walk: where it stands, the step, the trial and what was found there.
 SIZE = 3
@@ -332,8 +333,11 @@ def _propose(walk, theta, limit):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def settle(walk, theta, limit, asymmetric, done):  # type: ignore[no-untyped-def]
+def settle(walk, theta, limit, asymmetric, joint, done):  # type: ignore[no-untyped-def]
     """After an evaluation: take the trial or shorten the step. False where the walk has ended.
+
+    Where the likelihood is the joint one (`joint`; of pairs the products of scores are no curvature), steps from afar
+    renew the curvature, but not at a = 0, where the scores know nothing of b.
 
     Armijo's rule along the step projected on the box. Near the optimum the value is all rounding; a point that is no
     worse by more than that is taken if the slope along the step has fallen (Hager and Zhang 2005).
@@ -346,9 +350,14 @@ def settle(walk, theta, limit, asymmetric, done):  # type: ignore[no-untyped-def
         after += walk[AHEAD, i] * moved
     finite, noise = math.isfinite(found), 1e-12 * (1.0 + abs(value))
     if found >= value + 1e-4 * expected or (finite and found >= value - noise and after <= 0.8 * expected):
-        _bend(walk)
+        far = joint and walk[VALUES, DECREMENT] > _FAR and walk[TRIAL, 0] > 0.0
+        if not far:
+            _bend(walk)
         for i in range(SIZE):
             walk[SHARES, i], walk[SLOPES, i] = walk[TRIAL, i], walk[AHEAD, i]
+            for j in range(SIZE):
+                if far:
+                    walk[CURVATURE + i, j] = walk[OUTER + i, j]
         walk[VALUES, VALUE] = found
         return set_off(walk, theta, limit, asymmetric, done)
     drop = 2.0 * (expected - (found - value))
