@@ -138,8 +138,12 @@ class DynamicLikelihood:
         values, slopes = np.empty(len(self.scores)), np.empty((len(self.scores), 3))
         in_targets = np.empty((n_targets, problem.packed.shape[1]))
         leaning = self._leaning(theta) if n_targets else problem.no_leaning
-        evaluate = dcc_search.evaluate_by_tiles if problem.shape else dcc_search.evaluate_by_runs
-        evaluate(problem, theta, leaning, values, slopes, in_targets, walk)
+        wanted = (problem, theta, leaning, values, slopes, in_targets, walk)
+        shape = dcc_search.layout(self.scores.shape[1], pairs=self.pairs)[0]
+        if shape:
+            dcc_search.evaluate_by_tiles(shape, *wanted)
+        else:
+            dcc_search.evaluate_by_runs(*wanted)
         return values, slopes, in_targets * problem.share
 
     def _remember(self, theta: FloatArray, values: FloatArray, slopes: FloatArray) -> None:
@@ -155,7 +159,7 @@ class DynamicLikelihood:
     def _problem(self) -> dcc_search.DccProblem:
         """What the kernel needs to know; its scratch makes a likelihood one thread's."""
         n_obs, size = self.scores.shape
-        shape, lanes, scratch = dcc_search.layout(size, pairs=self.pairs)
+        _, lanes, scratch = dcc_search.layout(size, pairs=self.pairs)
         rows = -(-n_obs // lanes)
         laid = np.zeros((rows, size, lanes))
         stretch_into(self.scores, laid)
@@ -176,7 +180,6 @@ class DynamicLikelihood:
             limit=self.asymmetry_limit,
             work=np.zeros(scratch),
             no_leaning=np.zeros((0, rows, lanes)),
-            shape=shape,
         )
 
     def targets(self, theta: FloatArray) -> Targets:

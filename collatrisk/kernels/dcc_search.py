@@ -59,7 +59,6 @@ class DccProblem(NamedTuple):
     share : what a sum over pairs is multiplied with. margins : what the values leave out, summed.
     limit : delta of an asymmetric model, else 1.
     work : scratch of the evaluation. no_leaning : (0, rows, lanes).
-    shape : `shape_for` the assets where the evaluation is by tiles, else empty.
     """
 
     scores: NDArray[np.float64]
@@ -76,7 +75,6 @@ class DccProblem(NamedTuple):
     limit: float
     work: NDArray[np.float64]
     no_leaning: NDArray[np.float64]
-    shape: tuple[int, ...]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -213,10 +211,11 @@ def evaluate_by_runs(problem, theta, leaning, values, scores, target_slopes, wal
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def evaluate_by_tiles(problem, theta, leaning, values, scores, target_slopes, walk):  # type: ignore[no-untyped-def]
-    """The same by `evaluate_tiles`."""
+def evaluate_by_tiles(shape, problem, theta, leaning, values, scores, target_slopes, walk):  # type: ignore[no-untyped-def]
+    """The same by `evaluate_tiles`; `shape`: `shape_for` the assets. It is no part of the problem: what works on
+    problems alone would be compiled for every shape."""
     data, point = _inputs(problem, theta, leaning)
-    evaluate_tiles(data, point, problem.work, values, scores, target_slopes, problem.shape)
+    evaluate_tiles(data, point, problem.work, values, scores, target_slopes, shape)
     _sum_up(problem, values, scores, walk)
 
 

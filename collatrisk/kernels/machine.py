@@ -9,10 +9,9 @@ depends on another, nor on the tile that it falls in.
 from __future__ import annotations
 
 import numpy as np
-from numba.extending import register_jitable
+from numpy.typing import NDArray
 
 from collatrisk.kernels.absorb import resell
-from collatrisk.kernels.borrowed import borrowed
 from collatrisk.kernels.columns import (
     CALL,
     GROWTH,
@@ -62,9 +61,14 @@ def whole_eights(width):  # type: ignore[no-untyped-def]
     return -(-width // EIGHT) * EIGHT
 
 
-@register_jitable
-def open_room(n_rows, n_slots):  # type: ignore[no-untyped-def]
-    """Memory for tiles of `n_rows` steps, as `borrow_room` names it."""
+def open_room(n_rows: int, n_slots: int) -> tuple[NDArray[np.float64] | NDArray[np.int64] | NDArray[np.int32], ...]:
+    """Memory for tiles of `n_rows` steps.
+
+    tile, spread, twice_log : prices (cash costs 1), standard deviations and -2 ln U of the lanes, by local step.
+    units : held, owed, and taken over by a fund or pool. worth : held and owed. shares : of the bridge.
+    lane, state : vectors and whole numbers by lane. slots, rho : of `find_slots`. market : scratch of a sale.
+    ones : weights of debts. lanes, base : paths and the steps with which they begin. amounts, events : of the lanes.
+    """
     return (
         np.ones((n_rows, n_slots, LANES)),
         np.empty((n_rows, n_slots, LANES)),
@@ -83,25 +87,6 @@ def open_room(n_rows, n_slots):  # type: ignore[no-untyped-def]
         np.empty((LANES, N_ALL_AMOUNTS)),
         np.empty((LANES, N_EVENTS), np.int32),
     )
-
-
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
-def borrow_room(room):  # type: ignore[no-untyped-def]
-    """The arrays that `run_account` works in, without counters of references; `room` must be held until the end.
-
-    tile, spread, twice_log : prices (cash costs 1), standard deviations and -2 ln U of the lanes, by local step.
-    units : held, owed, and taken over by a fund or pool. worth : held and owed. shares : of the bridge.
-    lane, state : vectors and whole numbers by lane. slots, rho : of `find_slots`. market : scratch of a sale.
-    ones : weights of debts. lanes, base : paths and the steps with which they begin. amounts, events : of the lanes.
-    """
-    tile, spread, twice_log, units, worth, shares, lane, state, slots, rho, market, ones, lanes, base, values, steps = (
-        room
-    )
-    return (
-        borrowed(tile), borrowed(spread), borrowed(twice_log), borrowed(units), borrowed(worth), borrowed(shares),
-        borrowed(lane), borrowed(state), borrowed(slots), borrowed(rho), borrowed(market), borrowed(ones),
-        borrowed(lanes), borrowed(base), borrowed(values), borrowed(steps),
-    )  # fmt: skip
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")

@@ -158,22 +158,25 @@ def _by_start(starts, n, n_steps, places, order):  # type: ignore[no-untyped-def
 def run_eventful(
     prices: _Reals, variance: _Reals, n_assets: int, n_paths: int, columns: _Wholes, correlation: _Floats,
     first_path: int, n_steps: int, held: _Floats, owed: _Floats, thresholds: _Floats, impacts: _Floats,
-    by_slot: _Floats, rules: _Floats, switches: _Wholes, bridge_key: np.uint64, cure_key: np.uint64, eventful: _Wholes,
-    starts: _Wholes, n_eventful: _Wholes, amounts: _Floats, events: NDArray[np.int32], kept: _Floats,
+    by_slot: _Floats, rules: _Floats, switches: _Wholes, bridge_key: np.uint64, cure_key: np.uint64, lists: _Wholes,
+    eventful: _Wholes, starts: _Wholes, n_eventful: _Wholes, amounts: _Floats, events: NDArray[np.int32], kept: _Floats,
 ) -> None:  # fmt: skip
     """The state machine on the paths of each account that `find_eventful` listed; most parameters as there.
+
+    Accounts may share a list: neighbours with the same holdings under different terms.
 
     Parameters
     ----------
     impacts : float64 (n_accounts, n_slots). by_slot : float64 (n_accounts, N_BY_SLOT, n_slots).
     cure_key : uint64, the stream's key.
-    amounts : float64 (sum of n_eventful, N_AMOUNTS or N_ALL_AMOUNTS), overwritten: account after account, in the order
-        of `eventful`. events : int32 (sum of n_eventful, N_EVENTS), overwritten: step of the first occurrence or -1.
-    kept : the columns, overwritten where there are events.
+    lists : int64 (n_accounts,), ascending: the row of `eventful`, `starts` and `n_eventful` that each account runs.
+    amounts : float64 (runs, N_AMOUNTS or N_ALL_AMOUNTS or 0), overwritten: account after account, in the order of
+        `eventful`. events : int32 (runs, N_EVENTS), overwritten: step of the first occurrence or -1.
+    kept : the columns, overwritten where there are events; without elements: not wanted.
     """
     _run_eventful(
         prices, variance, n_assets, n_paths, columns, correlation, first_path, n_steps, held, owed, thresholds, impacts,
-        by_slot, rules, switches, bridge_key, cure_key, eventful, starts, n_eventful, amounts, events, kept,
+        by_slot, rules, switches, bridge_key, cure_key, lists, eventful, starts, n_eventful, amounts, events, kept,
         open_room(n_steps + 1, columns.size + 1), np.empty(n_steps + 2, np.int64), np.empty(n_paths, np.int64),
     )  # fmt: skip
 
@@ -181,8 +184,8 @@ def run_eventful(
 @njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def _run_eventful(  # type: ignore[no-untyped-def]
     prices, variance, n_assets, n_paths, columns, correlation, first_path, n_steps, held, owed, thresholds, impacts,
-    by_slot, rules, switches, bridge_key, cure_key, eventful, starts, n_eventful, amounts, events, kept, room, places,
-    order,
+    by_slot, rules, switches, bridge_key, cure_key, lists, eventful, starts, n_eventful, amounts, events, kept, room,
+    places, order,
 ):  # fmt: skip
     n_rows = n_steps + 1
     bridged = variance.size > 0
@@ -190,41 +193,49 @@ def _run_eventful(  # type: ignore[no-untyped-def]
         tile, spread, twice_log, units, worth, shares, lane, state, slots, rho, market, ones, lanes, base, of_lanes,
         on_lanes,
     ) = room  # fmt: skip
-    row = 0
-    for a in range(held.shape[0]):
-        _by_start(starts[a], n_eventful[a], n_steps, places, order)
-        n_held, n_owed, n_risky = find_slots(held[a], owed[a], correlation, slots, rho)
-        bridged_here = bridged and switches[a, BRIDGE] == 1
-        for done in range(0, n_eventful[a], LANES):
-            width = min(LANES, n_eventful[a] - done)
+    row = next_account = 0
+    for which in range(n_eventful.size):
+        first_account = next_account
+        with_bridge = False
+        while next_account < lists.size and lists[next_account] == which:
+            with_bridge = with_bridge or (bridged and switches[next_account, BRIDGE] == 1)
+            next_account += 1
+        if next_account == first_account:
+            continue
+        found = n_eventful[which]
+        _by_start(starts[which], found, n_steps, places, order)
+        n_held, n_owed, n_risky = find_slots(held[first_account], owed[first_account], correlation, slots, rho)
+        for done in range(0, found, LANES):
+            width = min(LANES, found - done)
             n = whole_eights(width)
             # Lanes beyond the last path repeat it.
             for k in range(n):
                 j = order[done + min(k, width - 1)]
-                lanes[k], base[k] = eventful[a, j], starts[a, j]
+                lanes[k], base[k] = eventful[which, j], starts[which, j]
             end = n_rows - base[0]
             for m in range(n_risky):
                 i = slots[2, m]
                 load_rows(prices, columns[i], n_assets, n_paths, lanes, base, n, tile[:end, i])
-                if bridged_here:
+                if with_bridge:
                     load_roots(variance, columns[i], n_assets, n_paths, lanes, base, n, spread[1:end, i])
-            if bridged_here:
+            if with_bridge:
                 load_twice_log(bridge_key, first_path, lanes, base, n, twice_log[:end])
-            open_lanes(
-                held[a], owed[a], rules[a, GROWTH], prices, columns, n_assets, n_paths, lanes, base, n, slots, n_owed,
-                units, lane[INTEREST_OF_LANE],
-            )  # fmt: skip
-            run_account(
-                tile, spread, twice_log, bridged_here, rho, first_path, lanes, base, width, n_steps, thresholds[a],
-                ones, impacts[a], by_slot[a], rules[a], switches[a], cure_key, units, worth, shares, lane, state, slots,
-                n_held, n_owed, n_risky, market, of_lanes, on_lanes,
-            )  # fmt: skip
-            for k in range(width):
-                at = row + order[done + k]
-                for m in range(amounts.shape[1]):
-                    amounts[at, m] = of_lanes[k, m]
-                for m in range(N_EVENTS):
-                    events[at, m] = on_lanes[k, m]
-                for m in range(MIN_HEALTH + 1 - INTEREST):
-                    kept[a, m, lanes[k]] = of_lanes[k, INTEREST + m]
-        row += n_eventful[a]
+            for a in range(first_account, next_account):
+                open_lanes(
+                    held[a], owed[a], rules[a, GROWTH], prices, columns, n_assets, n_paths, lanes, base, n, slots,
+                    n_owed, units, lane[INTEREST_OF_LANE],
+                )  # fmt: skip
+                run_account(
+                    tile, spread, twice_log, bridged and switches[a, BRIDGE] == 1, rho, first_path, lanes, base, width,
+                    n_steps, thresholds[a], ones, impacts[a], by_slot[a], rules[a], switches[a], cure_key, units, worth,
+                    shares, lane, state, slots, n_held, n_owed, n_risky, market, of_lanes, on_lanes,
+                )  # fmt: skip
+                for k in range(width):
+                    at = row + (a - first_account) * found + order[done + k]
+                    for m in range(amounts.shape[1]):
+                        amounts[at, m] = of_lanes[k, m]
+                    for m in range(N_EVENTS):
+                        events[at, m] = on_lanes[k, m]
+                    for m in range(MIN_HEALTH + 1 - INTEREST if kept.size > 0 else 0):
+                        kept[a, m, lanes[k]] = of_lanes[k, INTEREST + m]
+        row += (next_account - first_account) * found

@@ -1,28 +1,40 @@
-"""Shortfalls of one account under many terms: the counts of `run_margin`, at the cost of little more than one run."""
+"""Shortfalls of one account under many terms: the counts of `run_margin`, at the cost of little more than one run.
+
+Two ways to know that a path has no shortfall under some terms, without running it:
+
+*Cover.* Let r be the value of the collateral over the debt if nothing is ever sold, p the penalty. A sale at a ratio
+of at least 1 + p does not lower the ratio. Where r >= 1 + p at the end of every step, without price impact and with
+every threshold at most 1 / (1 + p), every sale is of that kind, by induction over the sales: also one at the price of
+the barrier, where the ratio is 1 / threshold. So the ratio never falls below r, and at the end it is above 1. This
+serves all such terms at once.
+
+*Health.* Where the health factor stays above the level at which anything can happen, nothing is sold. For terms that
+only scale the thresholds, health factors scale too, so one pass serves them all.
+
+Both are passes of the margin engine over accounts that nothing happens to; the state machine runs what is left.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import fields
 
 import numpy as np
 from numpy.typing import NDArray
 
 from collatrisk.base.keys import Purpose, stream_key
 from collatrisk.collateral import Account, Loan, Terms
-from collatrisk.execution import MICRO_BLOCK, iter_blocks
+from collatrisk.execution import iter_blocks
 from collatrisk.kernels import columns as at
 from collatrisk.liquidation import RuleArrays, rule_arrays
 from collatrisk.margining.run import account_pairs, slot_correlation, steps_to_run
-from collatrisk.pricing import positions
+from collatrisk.margining.sweep_task import Accounts, SweepTask
+from collatrisk.pricing import Positions, positions
 from collatrisk.risk import Estimate, estimate_probability
-from collatrisk.simulation.scratch import read_scratch
 from collatrisk.simulation.source import FloatArray, PathSource
 
 _COVERED = -1
-_FLOATS_AT_ONCE = 1 << 19
-_MOST_MICRO_BLOCKS = 4
 _ROUNDING = 1.0 + 1e-6
 
 
@@ -39,7 +51,7 @@ def shortfall_probabilities(
     """The probability of a shortfall of one account under each of several terms.
 
     The same numbers as ``run_margin(source, account, terms).probability("shortfall", i)``, from the paths that can have
-    a shortfall alone (`collatrisk.kernels.sweep` says how they are known).
+    a shortfall alone (see above how they are known).
 
     Parameters, raises : as `run_margin`.
 
@@ -52,33 +64,63 @@ def shortfall_probabilities(
     n_steps = steps_to_run(source, horizon_days)
     matrices = positions(held[:1], source.assets)
     arrays = rule_arrays(held, rules, matrices.assets, source.clock)
+    order = np.argsort(decide(arrays, matrices.held[0])[0] != _COVERED, kind="stable")
+    arrays = RuleArrays(*(getattr(arrays, field.name)[order] for field in fields(arrays)))
     base, levels, cover = decide(arrays, matrices.held[0])
     task = SweepTask(
         source=source,
         columns=matrices.columns,
-        held=matrices.held[0],
-        owed=matrices.owed[0],
-        rules=arrays,
-        base=base,
-        levels=levels,
-        cover=cover,
         correlation=slot_correlation(source, matrices),
         n_steps=n_steps,
         bridge_key=stream_key(source.seed, Purpose.BRIDGE),
         cure_key=stream_key(source.seed, Purpose.CURE),
+        terms=_accounts(matrices, arrays, np.arange(len(base))),
+        followed=_followed(matrices, arrays, base, levels, cover),
+        rows=np.unique(base, return_inverse=True)[1],
+        n_covered=int(np.count_nonzero(base == _COVERED)),
+        levels=levels,
     )
     counts = np.zeros(len(rules), dtype=np.int64)
     for block in iter_blocks(task, source.n_paths, size=block_size, executor=executor, on_done=progress):
-        counts += block
+        counts[order] += block
     return [estimate_probability(hits, source.n_paths, overlap=source.overlap) for hits in counts.tolist()]
 
 
+def _accounts(matrices: Positions, rules: RuleArrays, chosen: NDArray[np.int64]) -> Accounts:
+    """The one account under some of the terms, as the kernels take it."""
+    held, owed = (np.tile(units[0], (chosen.size, 1)) for units in (matrices.held, matrices.owed))
+    return Accounts(held, owed, *(getattr(rules, field.name)[chosen] for field in fields(rules)))
+
+
+def _followed(
+    matrices: Positions, rules: RuleArrays, base: NDArray[np.int64], levels: FloatArray, cover: float
+) -> Accounts:
+    """Accounts to follow as if nothing happened: one for the cover, if any, then one for each base."""
+    chosen = np.unique(base)
+    accounts = _accounts(matrices, rules, np.maximum(chosen, 0))
+    for row, own in enumerate(chosen.tolist()):
+        accounts.rules[row, at.CALL] = levels[base == own].max()
+    if cover > 0.0:
+        # The ratio of collateral to debt: it is lowest where debts grow fastest.
+        accounts.thresholds[0] = 1.0
+        accounts.rules[0, [at.CALL, at.GROWTH]] = cover, rules.rules[:, at.GROWTH].max()
+        accounts.switches[0, at.BRIDGE] = 0
+    return accounts
+
+
 def decide(rules: RuleArrays, held: FloatArray) -> tuple[NDArray[np.int64], FloatArray, float]:
-    """How each of the terms is decided: `base`, `levels` and `cover` of `collatrisk.kernels.sweep.sweep_block`.
+    """How each of the terms is decided.
 
     Parameters
     ----------
     rules : of all terms of one account. held : float64 (n_slots,), its units.
+
+    Returns
+    -------
+    base : int64 (n_terms,), `_COVERED`, or the terms whose health factors decide: the terms themselves, or earlier ones
+        of which they are a multiple.
+    levels : float64 (n_terms,), the health factor of those base terms below which something may happen.
+    cover : float64, 1 + p for the covered terms; 0 if there are none.
     """
     used = held > 0
     cost = 1.0 + _largest_bonus(rules, used) + rules.rules[:, at.FEE]
@@ -122,67 +164,3 @@ def _multiple(rules: RuleArrays, first: int, a: int, used: NDArray[np.bool_]) ->
     same = bridge[a] == bridge[first] and growth[a] == growth[first]
     even = ratios.size > 0 and float(np.ptp(ratios)) <= 1e-12 * float(ratios[0])
     return float(ratios[0]) if same and even else None
-
-
-@dataclass(frozen=True, slots=True)
-class SweepTask:
-    """A picklable function of a range of paths: int64 (n_terms,), paths with a shortfall. Fields as in `MarginTask`."""
-
-    source: PathSource
-    columns: NDArray[np.int64]
-    held: FloatArray
-    owed: FloatArray
-    rules: RuleArrays
-    base: NDArray[np.int64]
-    levels: FloatArray
-    cover: float
-    correlation: FloatArray | None
-    n_steps: int
-    bridge_key: np.uint64
-    cure_key: np.uint64
-
-    def __call__(self, first: int, last: int) -> NDArray[np.int64]:
-        """Run the paths `first` to `last` - 1, some micro-blocks at a time.
-
-        The few paths that matter fill tiles of 64: the more paths at once, the fuller the last tile; but not so many
-        that the prices leave the second-level cache for good.
-        """
-        counts = np.zeros(len(self.base), dtype=np.int64)
-        numbers = (2 * self.n_steps + 1) * len(self.source.assets) * MICRO_BLOCK
-        step = min(max(_FLOATS_AT_ONCE // numbers, 1), _MOST_MICRO_BLOCKS) * MICRO_BLOCK
-        for low in range(first, last, step):
-            self._add(low, min(low + step, last), counts)
-        return counts
-
-    def _add(self, first: int, last: int, counts: NDArray[np.int64]) -> None:
-        # numba is slow to import: only workers that run paths need it.
-        from collatrisk.kernels.sweep import sweep_block
-
-        wanted = self.correlation is not None and bool((self.rules.switches[:, at.BRIDGE] == 1).any())
-        block = read_scratch(self.source, first, last, self.n_steps, variance=wanted)
-        variance, correlation = block.step_variance, self.correlation
-        if variance is None or correlation is None:
-            variance, correlation = np.empty(0), np.eye(self.held.size)
-        sweep_block(
-            np.ascontiguousarray(block.prices).reshape(-1),
-            np.ascontiguousarray(variance).reshape(-1),
-            block.prices.shape[1],
-            block.n_paths,
-            self.columns,
-            correlation,
-            block.first_path,
-            self.n_steps,
-            self.held,
-            self.owed,
-            self.rules.thresholds,
-            self.rules.impacts,
-            self.rules.by_slot,
-            self.rules.rules,
-            self.rules.switches,
-            self.base,
-            self.levels,
-            self.cover,
-            self.bridge_key,
-            self.cure_key,
-            counts,
-        )

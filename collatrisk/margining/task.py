@@ -174,6 +174,7 @@ class MarginTask:
                 switches,
                 self.bridge_key,
                 self.cure_key,
+                np.arange(n_accounts),
                 eventful,
                 starts,
                 n_eventful,
