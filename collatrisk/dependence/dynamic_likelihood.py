@@ -139,9 +139,9 @@ class DynamicLikelihood:
         in_targets = np.empty((n_targets, problem.packed.shape[1]))
         leaning = self._leaning(theta) if n_targets else problem.no_leaning
         wanted = (problem, theta, leaning, values, slopes, in_targets, walk)
-        shape = dcc_search.layout(self.scores.shape[1], pairs=self.pairs)[0]
-        if shape:
-            dcc_search.evaluate_by_tiles(shape, *wanted)
+        tiles, _, _ = self._layout
+        if tiles:
+            dcc_search.evaluate_by_tiles(tiles, *wanted)
         else:
             dcc_search.evaluate_by_runs(*wanted)
         return values, slopes, in_targets * problem.share
@@ -156,10 +156,14 @@ class DynamicLikelihood:
         self._known[theta.tobytes()] = (values + self._margins, slopes)
 
     @cached_property
+    def _layout(self) -> tuple[tuple[int, ...], int, int]:
+        return dcc_search.layout(self.scores.shape[1], pairs=self.pairs)
+
+    @cached_property
     def _problem(self) -> dcc_search.DccProblem:
         """What the kernel needs to know; its scratch makes a likelihood one thread's."""
         n_obs, size = self.scores.shape
-        _, lanes, scratch = dcc_search.layout(size, pairs=self.pairs)
+        _, lanes, scratch = self._layout
         rows = -(-n_obs // lanes)
         laid = np.zeros((rows, size, lanes))
         stretch_into(self.scores, laid)
