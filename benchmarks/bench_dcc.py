@@ -23,7 +23,8 @@ SPEC = Dcc(copula="gaussian", likelihood="full")
 GARCH = Garch(p=1, o=0, q=1, dist="normal")
 SIZES = (2, 5, 20)
 EXECUTOR = ThreadPoolExecutor(2)
-"""For the margins alone; the search for a and b is on one thread."""
+"""For the margins alone, of five assets and more (two are sooner done than handed over); the search for a and b is on
+one thread."""
 
 
 def simulated(size: int, seed: int = 1) -> pd.DataFrame:
@@ -42,7 +43,8 @@ def simulated(size: int, seed: int = 1) -> pd.DataFrame:
 
 def both_steps(returns: pd.DataFrame) -> DependenceFit:
     """GARCH of every asset on the fast path, then the DCC of their residuals; no standard errors on either side."""
-    panel = fit_panel(returns, GARCH, presample="backcast", executor=EXECUTOR)
+    executor = EXECUTOR if returns.shape[1] >= 5 else None
+    panel = fit_panel(returns, GARCH, presample="backcast", executor=executor)
     return second_step(np.column_stack(list(panel.std_resid(returns).values())), list(returns))
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
-_STARTS = ((0.02, 0.96), (0.05, 0.90), (0.10, 0.80))
+_STARTS = ((0.02, 0.96), (0.08, 0.85))
 _START_ASSETS = 5
 _FLAT = 1e-6
 _ROUGHLY = 0.1

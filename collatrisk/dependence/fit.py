@@ -165,15 +165,15 @@ def _checked(uniforms: object, spec: object, assets: Sequence[str]) -> tuple[Flo
     problems = Problems("fit_dependence", DataError)
     enough = len(data) >= MIN_OBSERVATIONS
     problems.check(enough, "n_obs", len(data), f"must be at least {MIN_OBSERVATIONS}", "use a longer history")
-    for j, name in enumerate(names):
+    lowest, highest = data.min(axis=0, initial=1.0), data.max(axis=0, initial=0.0)
+    for j in np.flatnonzero(~((lowest > 0) & (highest < 1) & (lowest != highest))):
         column = data[:, j]
         inside = (column > 0) & (column < 1)
         if not inside.all():
             bad = int(np.argmin(inside))
             rule = f"must lie inside (0, 1); {int((~inside).sum())} do not, the first in row {bad}"
-            problems.add(name, float(column[bad]), rule, "remove missing rows and check the marginal law")
+            problems.add(names[j], float(column[bad]), rule, "remove missing rows and check the marginal law")
         elif len(data):
-            moves = bool(np.ptp(column) > 0)
-            problems.check(moves, name, float(column[0]), "must not be constant", "leave the asset out of the fit")
+            problems.add(names[j], float(column[0]), "must not be constant", "leave the asset out of the fit")
     problems.raise_if_any()
     return data, names

@@ -32,8 +32,8 @@ class ScoreCurve:
     def __init__(self, uniforms: FloatArray) -> None:
         self.normal = np.ascontiguousarray(normal_scores(uniforms))
         size = np.abs(self.normal)
-        self._beyond = np.flatnonzero(size > _NODES[-1])
         self._segments = min(int(np.max(size, initial=0.0) * _PER_UNIT) + 1, _SEGMENTS)  # where the scores lie
+        self._beyond = np.flatnonzero(size > _NODES[-1])
         self._far = np.asarray(uniforms, dtype=np.float64).ravel()[self._beyond]
 
     def at(self, nu: float | None) -> FloatArray:
