@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,6 +122,7 @@ def assess(
     from collatrisk.study import run_study
     from collatrisk.study.check import check_study
 
+    _check(terms, scenarios, say, horizon_days, n_paths)
     used_clock = infer_clock(prices) if clock is None else Clock.of(clock)
     used_terms = Terms() if terms is None else terms
     clock_text = f"{used_clock} ({'found from the dates' if clock is None else 'as given'})"
@@ -149,6 +150,19 @@ def assess(
     check_study(study)  # a batch goes on past a bad book; here there is nobody else to serve
     result = run_study(study, executor=executor, command="collatrisk.assess(prices, loan)")
     return Assessment(result, clock_text, used_terms)
+
+
+def _check(terms: object, scenarios: object, say: object, horizon_days: object, n_paths: object) -> None:
+    """What no other check sees before it is used."""
+    problems = Problems("assess")
+    problems.check(terms is None or isinstance(terms, Terms), "terms", terms, "must be Terms or None", "leave it out")
+    listed = tuple(scenarios) if isinstance(scenarios, Iterable) and not isinstance(scenarios, str) else (None,)
+    named = all(isinstance(name, str) for name in listed)
+    problems.check(named, "scenarios", scenarios, "must be names in a list", "give ('2020-03',), ('all',) or ()")
+    problems.check(say is None or callable(say), "say", say, "must be a function or None", "None is silent")
+    problems.number("horizon_days", horizon_days, low=0, high=1e6, open_low=True, remedy="give 30 for a month")
+    problems.integer("n_paths", n_paths, low=2, remedy="give 20_000, say")
+    problems.raise_if_any()
 
 
 def _by_asset(volatility: VolatilitySpec | Mapping[str, VolatilitySpec] | None) -> dict[str, VolatilitySpec]:

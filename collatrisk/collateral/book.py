@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -48,14 +48,14 @@ class Book:
 
     def __post_init__(self) -> None:
         problems = Problems("Book")
-        names, assets = tuple(self.names), tuple(self.assets)
-        _check_names(problems, "names", names)
-        _check_names(problems, "assets", assets)
+        names, assets = (_names(problems, name, getattr(self, name)) for name in ("names", "assets"))
         problems.check(bool(names), "names", "no accounts", "must hold at least one account", "check the selection")
         named = isinstance(self.currency, str) and bool(self.currency.strip())
         problems.check(named, "currency", self.currency, "must be text that is not empty", "give 'USD'")
         rule = "is the currency: its units go into the last column"
-        problems.check(self.currency not in assets, "assets", self.currency, rule, "leave it out of the assets")
+        problems.check(
+            not named or self.currency not in assets, "assets", self.currency, rule, "leave it out of the assets"
+        )
         shape = (len(names), len(assets) + 1)
         held, owed = (_checked_units(problems, name, getattr(self, name), shape) for name in ("held", "owed"))
         thresholds = _checked_thresholds(problems, self.liquidation_threshold, len(names))
@@ -134,8 +134,12 @@ class Book:
         return html_table(("asset", "units held", "units owed"), rows, f"Book of {len(self):,} accounts")
 
 
-def _check_names(problems: Problems, name: str, names: tuple[object, ...]) -> None:
+def _names(problems: Problems, name: str, given: object) -> tuple[str, ...]:
     """Texts that are not empty, each once."""
+    if not isinstance(given, Iterable):
+        problems.add(name, given, "must be names", "give a tuple of text")
+        return ()
+    names = tuple(given)
     odd = [one for one in names if not isinstance(one, str) or not one.strip()]
     if odd:
         shown = f"{len(odd)} such as {odd[0]!r}"
@@ -144,13 +148,14 @@ def _check_names(problems: Problems, name: str, names: tuple[object, ...]) -> No
         seen: set[object] = set()
         twice = next(one for one in names if one in seen or seen.add(one))  # type: ignore[func-returns-value]
         problems.add(name, twice, "comes more than once", "give each its own name")
+    return names
 
 
 def _checked_units(problems: Problems, name: str, values: object, shape: tuple[int, int]) -> FloatArray:
     """Units as a read-only float64 matrix; the first cells that break a rule are named."""
     try:
         array = np.array(values, dtype=np.float64, order="C")
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         problems.add(name, values, "must be numbers", f"give a matrix of {shape[0]} x {shape[1]} units")
         return np.zeros(shape)
     if array.shape != shape:
@@ -171,7 +176,7 @@ def _checked_thresholds(problems: Problems, values: object, n: int) -> FloatArra
         return None
     try:
         array = np.array(values, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         array = np.empty((0, 0))
     if array.shape != (n,):
         problems.add("liquidation_threshold", values, f"must be {n} numbers, one for each account", "or leave it out")

@@ -26,6 +26,8 @@ def read_book(frame: pd.DataFrame, currency: str) -> dict[str, Any]:
     import pandas as pd
 
     problems = Problems("Book.from_frame")
+    named = isinstance(currency, str) and bool(currency.strip())
+    problems.check(named, "currency", currency, "must be text that is not empty", "give 'USD'")
     usable = isinstance(frame, pd.DataFrame)
     problems.check(usable, "frame", frame, "must be a DataFrame", "give a row for each account and asset")
     problems.raise_if_any()

@@ -78,7 +78,7 @@ class SaleRule:
             problems, "volatility", self.volatility, low=0, open_low=True, remedy="give 0.8 for 80 % a year"
         )
         values["order"] = _checked_order(problems, self.order)
-        needs = self.order == "most_volatile" and not self.volatility
+        needs = values["order"] == "most_volatile" and not values["volatility"]
         remedy = "give volatility={'ETH': 0.8, 'BTC': 0.6}"
         problems.check(not needs, "volatility", {}, "is needed by order='most_volatile'", remedy)
         if self.write_off_from is not None:

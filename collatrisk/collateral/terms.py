@@ -95,7 +95,8 @@ class Terms:
         problems.choice("uncured", self.uncured, ("hold", "liquidate"))
         problems.choice("mark", self.mark, ("bridge", "close"))
         problems.choice("sale_price", self.sale_price, ("worse", "end", "barrier"))
-        if self.sale_price == "barrier" and checked["liquidation_delay_days"] != 0:
+        touched = isinstance(self.sale_price, str) and self.sale_price == "barrier"
+        if touched and checked["liquidation_delay_days"] != 0:
             rule = "must be 0 when sale_price is 'barrier': a later sale cannot have the price of the touch"
             remedy = "use sale_price='worse' or no delay"
             problems.add("liquidation_delay_days", self.liquidation_delay_days, rule, remedy)
@@ -111,7 +112,7 @@ class Terms:
         ------
         InputError : for an asset without a threshold.
         """
-        cash = 1.0 if asset == currency else None
+        cash = 1.0 if isinstance(currency, str) and asset == currency else None
         if cash is not None and not isinstance(self.liquidation_threshold, Mapping):
             return cash
         return figure_of("Terms", "liquidation_threshold", self.liquidation_threshold, asset, cash=cash)

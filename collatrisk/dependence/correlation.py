@@ -157,7 +157,7 @@ def as_numbers(values: object, title: str, name: str) -> FloatArray:
     """
     try:
         return np.array(values, dtype=np.float64, order="C")
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         problems = Problems(title)
         problems.add(name, values, "must be a table of numbers", "give a float64 array")
         raise InputError(title, problems.found) from error

@@ -117,6 +117,10 @@ def check_shrinkage(title: str, shrinkage: object) -> None:
     """Raise unless a shrinkage is "auto" or None."""
     problems = Problems(title)
     problems.check(
-        shrinkage is None or shrinkage == "auto", "shrinkage", shrinkage, "must be 'auto' or None", "leave it out"
+        shrinkage is None or (isinstance(shrinkage, str) and shrinkage == "auto"),
+        "shrinkage",
+        shrinkage,
+        "must be 'auto' or None",
+        "leave it out",
     )
     problems.raise_if_any()

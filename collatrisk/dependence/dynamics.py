@@ -77,7 +77,7 @@ class CorrelationDynamics:
     def _matrix(self, problems: Problems, name: str, size: int) -> None:
         try:
             values = np.array(getattr(self, name), dtype=np.float64, order="C")
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             values = np.empty(0)
         fair = values.shape == (size, size) and bool(np.isfinite(values).all())
         fair = fair and bool(np.all(np.abs(values - values.T) <= 1e-12 + 1e-9 * np.abs(values)))

@@ -97,6 +97,9 @@ def iter_blocks(
         "must be None or a concurrent.futures.Executor",
         "give ProcessPoolExecutor(2), ThreadPoolExecutor(2) or any other Executor",
     )
+    problems.check(
+        on_done is None or callable(on_done), "progress", on_done, "must be None or a function", "give print, or None"
+    )
     if size is None:
         n_paths = problems.integer("n_paths", n_paths, low=1, remedy="give at least one path")
     problems.raise_if_any()

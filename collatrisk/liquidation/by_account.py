@@ -137,7 +137,7 @@ class AccountView(ABC):
         steps = last if horizon_days is None else self.clock.steps(horizon_days, "horizon_days")
         inside = f"must be at most the {self.times[-1]:g} days of the run"
         problems.check(steps <= last, "horizon_days", horizon_days, inside, "simulate longer paths")
-        if event in at_end and steps < last:
+        if not problems.found and event in at_end and steps < last:
             rule = f"{event} is judged at the end of the run"
             problems.add("horizon_days", horizon_days, rule, "give run_margin(..., horizon_days=...) instead")
         problems.raise_if_any()
@@ -153,7 +153,8 @@ class AccountView(ABC):
     def _check_tail(self, measure: str, metric: str, level: float) -> None:
         kept = self.data.amounts is not None
         problems = Problems(measure)
-        if not kept and metric in self.data.metrics and metric not in self.data.tail_metrics:
+        streamed = not kept and isinstance(metric, str)
+        if streamed and metric in self.data.metrics and metric not in self.data.tail_metrics:
             problems.add("metric", metric, "has no streamed tail", "run with keep='paths'")
         else:
             problems.choice("metric", metric, self.data.metrics if kept else self.data.tail_metrics)

@@ -75,7 +75,13 @@ class BookCalls:
             row = int(account)
             rule = f"must be a row from 0 to {len(self.book) - 1}"
             problems.check(0 <= row < len(self.book), "account", account, rule, "or give the account's name")
-        elif problems.check(account in self.book.names, "account", account, "is not in the book", "see book.names"):
+        elif problems.check(
+            isinstance(account, str) and account in self.book.names,
+            "account",
+            account,
+            "is not in the book",
+            "see book.names",
+        ):
             row = self.book.names.index(account)
         problems.raise_if_any()
         return estimate_probability(int(self.hits[row, EVENTS.index(event)]), self.n_paths, overlap=self.overlap)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FloatArray = NDArray[np.float64]
+Order = TypeVar("Order")
 _SAMPLE = 1024
 _MEANS = {
     "debt_repaid": at.REPAID,
@@ -90,9 +91,11 @@ def compare_orders(
         problems.check(delay == 0, "liquidation_delay_days", delay, "must be 0 where accounts compete", "leave it out")
     matrices = positions(held, source.assets)
     room = capacities(problems, capacity, matrices.assets, source.assets)
-    queues = {_name(order): account_order(problems, order, names) for order in account_orders}
+    listed = _listed(problems, "account_orders", account_orders), _listed(problems, "asset_orders", asset_orders)
     problems.raise_if_any()
-    orders = {_name(order): order for order in asset_orders}
+    queues = {_name(order): account_order(problems, order, names) for order in listed[0]}
+    problems.raise_if_any()
+    orders = {_name(order): order for order in listed[1]}
     n_steps = steps_to_run(source, horizon_days)
     rows: dict[tuple[str, str], dict[str, float]] = {}
     first: FloatArray | None = None
@@ -126,6 +129,18 @@ def _row(
         "accounts_sold": float(counts[:, 0].mean()),
         "days_unhealthy": float(counts[:, 1].mean()) * source.clock.days(1),
     }
+
+
+def _listed(problems: Problems, name: str, orders: Iterable[Order]) -> list[Order]:
+    """Every order as its name or as the names in it."""
+    found = list(orders) if isinstance(orders, Iterable) else []
+    usable = bool(found) and not isinstance(orders, str)
+    for one in found:
+        parts = [one] if isinstance(one, str) else one
+        usable = usable and isinstance(parts, Sequence) and all(isinstance(part, str) for part in parts)
+    rule = "must be several, each one of the named orders or names in their order"
+    problems.check(usable, name, orders, rule, "give ('pro_rata', ('ETH', 'BTC'))")
+    return found if usable else []
 
 
 def _name(order: str | Sequence[str]) -> str:

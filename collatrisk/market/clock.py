@@ -49,21 +49,18 @@ class Clock:
         problems.integer(
             "steps_per_day", self.steps_per_day, low=1, high=_MINUTES_PER_DAY, remedy="1 daily, 24 hourly, 1440 minutes"
         )
-        known = _DAYS_PER_YEAR.get(self.kind, 365.0) if isinstance(self.kind, str) else 365.0
-        days = self.days_per_year or known
+        kind = self.kind if isinstance(self.kind, str) else "business"
+        left_out = isinstance(self.days_per_year, (int, float)) and self.days_per_year == 0
+        days = _DAYS_PER_YEAR.get(kind, 365.0) if left_out else self.days_per_year
         problems.number(
             "days_per_year", days, low=1, high=366, remedy="365 on a 24/7 clock, about 252 on business days"
-        )
-        problems.check(
-            self.kind == "business" or not self.holidays,
-            "holidays",
-            self.holidays,
-            "a 24/7 clock has no holidays",
-            "use kind='business' or leave them out",
         )
         listed = isinstance(self.holidays, Iterable) and all(type(day) is dt.date for day in self.holidays)
         remedy = "give (datetime.date(2024, 12, 25),), or use Clock.business(calendar)"
         problems.check(listed, "holidays", self.holidays, "must be dates without a time", remedy)
+        none = not listed or kind == "business" or not tuple(self.holidays)
+        remedy = "use kind='business' or leave them out"
+        problems.check(none, "holidays", self.holidays, "a 24/7 clock has no holidays", remedy)
         problems.raise_if_any()
         object.__setattr__(self, "days_per_year", float(days))
         object.__setattr__(self, "holidays", tuple(self.holidays))

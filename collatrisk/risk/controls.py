@@ -85,7 +85,7 @@ def _offsets(controls: ArrayLike, means: ArrayLike, n: int, problems: Problems) 
     try:
         columns = np.atleast_2d(np.asarray(controls, dtype=np.float64).T).T
         expected = np.atleast_1d(np.asarray(means, dtype=np.float64))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         problems.add("controls", controls, "must be numbers, and their means too", remedy)
         return np.empty((n, 0))
     shapes = (columns.shape, expected.shape)

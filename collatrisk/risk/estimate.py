@@ -105,10 +105,14 @@ class Estimate:
         return f"{words}{_show(self.value, error)} [{_show(low, error)}, {_show(high, error)}]"
 
     def to_dict(self, level: float = 0.95) -> dict[str, Any]:
-        """A JSON-ready dictionary with the bounds at one confidence; a number that is not finite becomes None."""
+        """A JSON-ready dictionary with the bounds at one confidence; a number that is not finite becomes None.
+
+        With ``at_least`` the value is the end of a search, and what was sought may be larger.
+        """
         low, high = self.ci(level)
         return {
             "value": _finite(self.value),
+            "at_least": self.at_least,
             "low": _finite(low),
             "high": _finite(high),
             "confidence": level,

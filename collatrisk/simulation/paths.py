@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any
@@ -65,7 +65,9 @@ class PricePaths:
         named = bool(self.assets) and all(isinstance(name, str) and name.strip() for name in self.assets)
         problems.check(named, "assets", self.assets, "must be names", "give the names of the price axis")
         rule = "must not repeat"
-        problems.check(len(set(self.assets)) == len(self.assets), "assets", self.assets, rule, "give each asset once")
+        problems.check(
+            not named or len(set(self.assets)) == len(self.assets), "assets", self.assets, rule, "give each asset once"
+        )
         size, shape = len(self.assets), self.block.shape
         good = len(shape) == 3 and shape[0] >= 2 and shape[1] == size and min(shape) >= 1
         rule = f"must have at least one step, {size} assets (as named) and one path"
@@ -117,6 +119,12 @@ class PricePaths:
         ------
         InputError : with all broken rules at once.
         """
+        problems = Problems("PricePaths")
+        remedy = "give the names of the price axis"
+        problems.check(isinstance(assets, Iterable), "assets", assets, "must be names", remedy)
+        said = origin is None or isinstance(origin, Mapping)
+        problems.check(said, "origin", origin, "must be a mapping or None", "leave it out")
+        problems.raise_if_any()
         variance = None if step_variance is None else _path_innermost(step_variance, "step_variance")
         return cls(
             tuple(assets),
@@ -246,7 +254,7 @@ def simulate(source: PathSource) -> PricePaths:
 def _as_floats(values: ArrayLike, name: str) -> FloatArray:
     try:
         return np.array(values, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         problems = Problems("PricePaths")
         problems.add(name, values, "must be a table of numbers", "give a float64 array")
         raise InputError(problems.title, problems.found) from error

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 _SIZES = ("sigma", "sigma_stressed")
 
+LARGEST_STEP = 5.0
+"""What no multiple takes the standard deviations and the mean drop of a peg beyond, a step: 150 times the price."""
+
 
 @dataclass(frozen=True, slots=True)
 class PegMarginal:
@@ -167,8 +170,15 @@ class PegMarginal:
         """The same peg with the noise of both regimes and the mean drop multiplied by `factor`, in (0, 1e6].
 
         What counts as a depeg stays, and so do the persistences and the probabilities.
+
+        Raises
+        ------
+        InputError : for another factor, and for one that makes the noise or the mean drop larger than `LARGEST_STEP`.
         """
         check_multiple(self.asset, "factor", factor)
+        problems = Problems(f"PegMarginal of {self.asset!r}")
+        check_scale(problems, "factor", self, factor)
+        problems.raise_if_any()
         if factor == 1.0:
             return self
         sizes = (*_SIZES, "drop")
@@ -228,6 +238,14 @@ class PegMarginal:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return PegMarginal.from_dict, (self.to_dict(),)  # read-only views of mappings do not pickle
+
+
+def check_scale(problems: Problems, name: str, peg: PegMarginal, factor: float) -> None:
+    """A multiple of the sizes of a peg that prices can follow; one below 1 always is."""
+    largest = max(peg.params[size] for size in (*_SIZES, "drop"))
+    most = max(LARGEST_STEP / largest, 1.0)
+    rule = f"takes the basis of {peg.asset} {factor * largest:.3g} a step in logs, and no price follows that"
+    problems.check(factor <= most, name, factor, rule, f"give at most {most:.4g}")
 
 
 AnyMarginal: TypeAlias = Marginal | PegMarginal

@@ -11,7 +11,7 @@ from collatrisk.dependence.tightened import tightened
 from collatrisk.simulation.jumps import Jump
 from collatrisk.simulation.marginals import MOST
 from collatrisk.simulation.model import MarketModel
-from collatrisk.simulation.peg_marginal import AnyMarginal
+from collatrisk.simulation.peg_marginal import AnyMarginal, PegMarginal, check_scale
 
 _TITLE = "stress_model"
 
@@ -29,7 +29,8 @@ def stress_model(
 
     Parameters
     ----------
-    volatility_scale : in (0, 1e6], one number or one an asset (1 for those not named). Multiplies the next and the
+    volatility_scale : in (0, 1e6], one number or one an asset (1 for those not named); for a peg no more than takes its
+        basis 5 a step in logs. Multiplies the next and the
         long-run standard deviation: omega and lagged variances by its square, lagged residuals by itself.
     initial_volatility : in (0, 1e6], one number or one an asset: the multiple of its average volatility at which the
         process starts, in a crisis that then fades (`Marginal.started_at`; a peg starts in its stress with the
@@ -56,6 +57,9 @@ def stress_model(
     problems.raise_if_any()
     factors = _multiples(problems, "volatility_scale", volatility_scale, model.assets)
     given = {} if initial_volatility is None else initial_volatility
+    for marginal in model.marginals:
+        if isinstance(marginal, PegMarginal) and marginal.asset in factors:
+            check_scale(problems, "volatility_scale", marginal, factors[marginal.asset])
     starts = _multiples(problems, "initial_volatility", given, model.assets)
     said = isinstance(label, str) and bool(label.strip())
     problems.check(said, "label", label, "must say what the stress is", "give it a name")

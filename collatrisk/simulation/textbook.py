@@ -71,9 +71,9 @@ def read_correlation(problems: Problems, correlation: object, assets: tuple[str,
     size = len(assets)
     matrix = np.eye(size)
     if isinstance(correlation, (int, float)) and not isinstance(correlation, bool):
-        matrix = np.full((size, size), float(correlation))
+        matrix = _as_array(problems, np.full((size, size), correlation))
         np.fill_diagonal(matrix, 1.0)
-    elif hasattr(correlation, "reindex"):
+    elif hasattr(correlation, "reindex") and hasattr(correlation, "columns"):
         frame: Any = correlation
         for axis, names in (("index", list(frame.index)), ("columns", list(frame.columns))):
             rule = f"must name exactly the assets {list(assets)}"
@@ -120,7 +120,7 @@ def _fill_pairs(
 def _as_array(problems: Problems, correlation: object) -> FloatArray:
     try:
         return np.array(correlation, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         problems.add("correlation", correlation, "must be a table of numbers", "give a square array or a DataFrame")
         return np.eye(0)
 

@@ -57,8 +57,8 @@ def haircut(
 
     Returns
     -------
-    Estimate of a share in [0, 1): bounds from order statistics (VaR) or the normal law (ES); from the block bootstrap
-    where the source's windows overlap. That of cash alone is exact: 0.
+    Estimate of a share in [0, 1], 1 where what is left rounds to nothing: bounds from order statistics (VaR) or the
+    normal law (ES); from the block bootstrap where the source's windows overlap. That of cash alone is exact: 0.
 
     Raises
     ------

@@ -33,8 +33,9 @@ def check_mixes(problems: Problems, source: PathSource, mixes: MixLike | Sequenc
     given: Sequence[Any] = [mixes] if isinstance(mixes, Mix | str | Mapping) else list(mixes)
     problems.check(len(given) > 0, "mixes", given, "must hold at least one mix", "give Mix({'ETH': 1.0})")
     found = [mix for mix in (collected(problems, Mix.of, one) for one in given) if mix is not None]
+    cash = currency if isinstance(currency, str) else ""
     for mix in found:
-        problems.known(f"mix {mix.label}", [a for a in mix.assets if a != currency], source.assets)
+        problems.known(f"mix {mix.label}", [a for a in mix.assets if a != cash], source.assets)
     labels = [mix.label for mix in found]
     for label in sorted({label for label in labels if labels.count(label) > 1}):
         problems.add("mixes", label, "is the name of more than one mix", "give each mix its own name")
@@ -45,7 +46,7 @@ def check_currency(problems: Problems, source: PathSource, currency: object) -> 
     """The name of cash at price 1; an asset of the source by this name must have that price."""
     named = isinstance(currency, str) and bool(currency.strip())
     problems.check(named, "currency", currency, "must be text that is not empty", "give 'USD'")
-    if named and currency in source.assets:
+    if named and str(currency) in source.assets:
         price = float(source.spot[source.assets.index(str(currency))])
         rule = f"is cash at price 1, and the source has an asset of this name at {price:g}"
         problems.check(price == 1.0, "currency", currency, rule, "give the currency of the prices")

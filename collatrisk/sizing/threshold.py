@@ -72,7 +72,7 @@ def liquidation_threshold(
     max_shortfall_probability : in (0, 1).
     horizon_days : days of the source's clock, whole steps; None for the source's horizon.
     asset : seek the threshold of this asset alone; the others keep theirs. None: a common scale of all.
-    candidates : int >= 2, how many thresholds are tried.
+    candidates : int in [2, 10 000], how many thresholds are tried.
     executor, block_size, progress : as for `run_margin`; they do not change the result.
 
     Returns
@@ -91,7 +91,7 @@ def liquidation_threshold(
     problems.raise_if_any()
     tolerated = check_fraction(problems, "max_shortfall_probability", max_shortfall_probability, "0.001 for 0.1 %")
     check_horizon(problems, source, horizon_days)
-    candidates = problems.integer("candidates", candidates, low=2, remedy="give 60, say")
+    candidates = problems.integer("candidates", candidates, low=2, high=10_000, remedy="give 60, say")
     sweep = _sweep(problems, source, account, terms, asset)
     problems.raise_if_any()
     assert sweep is not None

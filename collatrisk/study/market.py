@@ -119,7 +119,7 @@ def fit(plan: MarketPlan, prices: pd.DataFrame) -> MarketModel:
     return fit_market(
         prices,
         volatility=specs,
-        dependence=plan.dependence or StudentTCopula(),
+        dependence=StudentTCopula() if plan.dependence is None else plan.dependence,
         innovations=plan.innovations,
         season=plan.season,
         clock=plan.clock,

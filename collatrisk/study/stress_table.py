@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from os import PathLike
 from typing import TYPE_CHECKING
@@ -30,8 +30,8 @@ def stress(
     *,
     model: MarketModel | None = None,
     prices: pd.DataFrame | None = None,
-    n_paths: int = 20_000,
-    horizon_days: float = 30.0,
+    n_paths: int | None = None,
+    horizon_days: float | None = None,
     seed: int = 0,
     clock: Clock | str | None = None,
     proxies: Sequence[Proxy] | None = None,
@@ -47,7 +47,9 @@ def stress(
     terms : `Terms()` by default.
     model : with it, every scenario that has a stressed-model block is simulated as well.
     prices : with them, every scenario that has a replay window is replayed as well.
-    n_paths, horizon_days, seed : of the simulations. All scenarios share the seed: rows do not differ by chance.
+    n_paths, horizon_days : of the simulations; None for 20 000 paths and 30 days. Refused without a model: shocks and
+        replays have no use for them.
+    seed : of the simulations, and of cures that are drawn. All scenarios share it: rows do not differ by chance.
     clock : of shocks and replays; by default the model's, else that of the prices, else ``"24/7"``.
     proxies : rules for assets that a scenario does not name; None: the table that ships with the catalogue.
     executor : any `concurrent.futures.Executor`; results do not depend on it.
@@ -72,19 +74,24 @@ def stress(
 
     Raises
     ------
-    InputError : no account, or a scenario that cannot be read. What goes wrong in a cell is a row, not an error.
+    InputError : no account, a scenario that cannot be read, or settings of simulations without a model. What goes wrong
+        in a cell is a row, not an error.
     """
     import pandas as pd
 
-    accounts = _checked(account, terms, model, prices)
+    settings = {"n_paths": n_paths, "horizon_days": horizon_days}
+    accounts = _checked(account, terms, model, prices, settings)
     chosen = _chosen(scenarios)
     priced = priced_accounts(accounts, model, prices)
-    cells = Cells(priced, terms or Terms(), model, prices, n_paths, horizon_days, seed, clock, proxies, executor)
+    paths, days = 20_000 if n_paths is None else n_paths, 30.0 if horizon_days is None else horizon_days
+    cells = Cells(priced, terms or Terms(), model, prices, paths, days, seed, clock, proxies, executor)
     rows = [row for scenario in chosen for row in _scenario_rows(cells, scenario)]
     return pd.DataFrame([row.values for row in rows], columns=list(COLUMNS))
 
 
-def _checked(account: object, terms: object, model: object, prices: object) -> tuple[Account | Loan, ...]:
+def _checked(
+    account: object, terms: object, model: object, prices: object, settings: Mapping[str, object]
+) -> tuple[Account | Loan, ...]:
     """The accounts, where every argument is of its kind."""
     import pandas as pd
 
@@ -99,12 +106,15 @@ def _checked(account: object, terms: object, model: object, prices: object) -> t
     ):
         fits = value is None or isinstance(value, kind)
         problems.check(fits, name, value, f"must be a {kind.__name__} or None", remedy)
+    for name, value in settings.items():
+        rule = "is of simulations, and without a model there are none"
+        problems.check(model is not None or value is None, name, value, rule, "give model=, or leave it out")
     problems.raise_if_any()
     return accounts
 
 
 def _chosen(scenarios: ScenarioLike | Sequence[ScenarioLike] | None) -> tuple[Scenario, ...]:
-    if scenarios is None or scenarios == "all":
+    if scenarios is None or (isinstance(scenarios, str) and scenarios == "all"):
         return tuple(load_catalogue().values())
     problems = Problems("stress")
     remedy = "give ids such as '2020-03', files or Scenario objects; None takes the whole catalogue"

@@ -250,7 +250,7 @@ def _as_numbers(returns: object, name: str, problems: Problems) -> Array:
         if raw.dtype.kind != "O":
             raise TypeError
         return np.array([_number(value) for value in raw.ravel()], dtype=np.float64).reshape(raw.shape)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         first = raw.ravel()[0] if raw.size else raw
         problems.add(name, first, f"must hold numbers, not {raw.dtype}", "give log returns as float64 (log_returns)")
         return np.empty(0)

@@ -70,7 +70,7 @@ class ParameterUncertainty:
         """The attribute as a frozen matrix; records a problem unless it is finite."""
         try:
             values = np.array(getattr(self, name), dtype=np.float64, order="C")
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             problems.add(name, getattr(self, name), "must be rows of numbers of one length", _REMEDY)
             problems.raise_if_any()
         if values.size == 0 and values.ndim != 2:

@@ -100,7 +100,7 @@ def _usual_range(ranges: Array) -> Array:
 def _prices(problems: Problems, column: pd.Series, name: str) -> Array:
     try:
         values = column.to_numpy(dtype=np.float64, na_value=np.nan)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         problems.add(name, column.dtype, "must hold numbers", "give prices as floats")
         return np.empty(0)
     bad = ~(np.isfinite(values) & (values > 0.0))

@@ -114,7 +114,7 @@ class Peg:
     @property
     def parameters(self) -> tuple[str, ...]:
         """The names of the parameters that the model has."""
-        absent = {"nu"} if self.dist == "normal" else set()
+        absent = {"nu"} if isinstance(self.dist, str) and self.dist == "normal" else set()
         return tuple(name for name in PEG_PARAMETERS if name not in absent)
 
     def to_dict(self) -> dict[str, Any]:

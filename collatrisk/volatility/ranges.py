@@ -105,6 +105,8 @@ def range_variance(
     """
     problems = Problems("range_variance")
     problems.choice("method", method, (*ESTIMATORS, "yang_zhang"))
+    flag = isinstance(overnight, bool)
+    problems.check(flag, "overnight", overnight, "must be True or False", "True adds the gap from the last close")
     window = problems.integer("window", window, low=2, remedy="21 for a month of days")
     if max_wick is not None:
         problems.number("max_wick", max_wick, low=1.0, remedy=f"{MAX_WICK:g} is the default; None clips nothing")

@@ -168,7 +168,7 @@ def _one_series(returns: Any) -> tuple[str, Array]:
     problems = Problems("returns", DataError)
     try:
         values = np.array(returns, dtype=np.float64)  # a copy: pandas may give a read-only view, compiled for apart
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         values = np.empty(0)
         problems.add(name, type(returns).__name__, "must hold numbers", "give log returns as float64 (log_returns)")
     one = "must be one-dimensional: one return a step"

@@ -83,9 +83,9 @@ class RiskMetrics2006:
 
     def __post_init__(self) -> None:
         problems = Problems("RiskMetrics2006")
-        problems.number("tau1", self.tau1, low=0, open_low=True, remedy="4 steps are usual")
-        problems.number("tau0", self.tau0, low=1, open_low=True, remedy="1560 steps are usual")
-        problems.number("rho", self.rho, low=1, open_low=True, remedy="the root of 2 is usual")
+        problems.number("tau1", self.tau1, low=0, high=1e9, open_low=True, remedy="4 steps are usual")
+        problems.number("tau0", self.tau0, low=1, high=1e9, open_low=True, remedy="1560 steps are usual")
+        problems.number("rho", self.rho, low=1, high=100, open_low=True, remedy="the root of 2 is usual")
         problems.integer("kmax", self.kmax, low=1, high=50, remedy="14 is usual")
         if not problems.found:
             longest = self.tau1 * self.rho ** (self.kmax - 1)

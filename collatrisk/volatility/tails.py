@@ -229,7 +229,7 @@ def _checked(residuals: Any, spec: GpdTails) -> tuple[str, Array]:
     problems = Problems("fit_tails", DataError)
     try:
         values = np.array(residuals, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         values = np.empty(0)
         problems.add(name, type(residuals).__name__, "must hold numbers", "give VolatilityFit.std_resid")
     problems.raise_if_any()

@@ -116,7 +116,7 @@ def _columns(
     problems.raise_if_any()
     try:
         first, second = (np.asarray(table[column], dtype=np.float64) for column in wanted)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         problems.add(name, wanted, "must be columns of numbers", "convert or drop what is none")
         raise InputError(problems.title, problems.found) from error
     same = first.ndim == second.ndim == 1 and first.size == second.size

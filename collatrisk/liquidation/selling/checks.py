@@ -18,7 +18,7 @@ def check_array(
     """`value` as float64 of finite numbers in [0, high) (above 0 if `open_low`); a problem otherwise."""
     try:
         array = np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         problems.add(name, value, "must be a number or an array of numbers", remedy)
         return np.asarray(np.nan)
     bad = ~(np.isfinite(array) & ((array > 0.0) if open_low else (array >= 0.0)) & (array < high))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -40,21 +39,27 @@ class Splitting:
 
     def __post_init__(self) -> None:
         problems = Problems("Splitting")
-        for name in ("volume", "schedule"):
-            value = getattr(self, name)
-            if isinstance(value, Sequence | np.ndarray):
-                object.__setattr__(self, name, tuple(float(part) for part in value))
-                problems.check(len(value) > 0, name, (), "must not be empty", "give one number a step")
-        if self.volume is not None:
-            check_array(problems, "volume", self.volume, remedy="give units traded in a step")
+        volume, schedule = (
+            None if value is None else check_array(problems, name, value, remedy=remedy)
+            for name, value, remedy in (
+                ("volume", self.volume, "give units traded in a step"),
+                ("schedule", self.schedule, "give shares of the whole sale"),
+            )
+        )
+        for name, array in (("volume", volume), ("schedule", schedule)):
+            if array is not None and array.ndim:
+                object.__setattr__(self, name, tuple(array.reshape(-1).tolist()))
+                problems.check(array.ndim == 1, name, array.shape, "must be in one row", "give one number a step")
+                problems.check(array.size > 0, name, (), "must not be empty", "give one number a step")
         remedy = "give 0.1 for a tenth of the volume"
-        problems.number("participation", self.participation, low=0, high=1, open_low=True, remedy=remedy)
-        limited = self.participation == 1.0 or self.volume is not None
+        share = problems.number("participation", self.participation, low=0, high=1, open_low=True, remedy=remedy)
+        limited = share == 1.0 or math.isnan(share) or self.volume is not None
         rule = "needs the volume that it is a share of"
         problems.check(limited, "participation", self.participation, rule, "give volume, in units a step")
-        if self.schedule is not None:
-            check_array(problems, "schedule", self.schedule, remedy="give shares of the whole sale")
-            total = math.fsum(self.schedule)
+        if schedule is not None and problems.check(
+            schedule.ndim > 0, "schedule", self.schedule, "must be shares, one a step", "give (0.5, 0.5)"
+        ):
+            total = math.fsum(schedule.reshape(-1).tolist())
             problems.check(abs(total - 1.0) <= 1e-9, "schedule", total, "must add up to 1", "divide by the sum")
         if self.max_slippage is not None:
             remedy = "give 0.05 for 5 %, or None to sell at any price"
