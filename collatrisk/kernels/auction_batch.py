@@ -24,10 +24,10 @@ from collatrisk.kernels.auction_state import (
     TOLERANCE,
     TRIFLE,
 )
-from collatrisk.kernels.jit import njit
+from collatrisk.kernels.jit import leaf
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def batch_tick(  # type: ignore[no-untyped-def]
     now_s, rule, book, switches, margins, impacts, looking, market, pressure, purse, running, who, free, owed,
     amounts, bids,
@@ -63,7 +63,7 @@ def batch_tick(  # type: ignore[no-untyped-def]
     who[SEEN] = 0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def _seal(reserve, book, switches, margins, impacts, market, pressure, purse, running, who, bids):  # type: ignore[no-untyped-def]
     """Each one who has looked bids for what he can resell and pay, at what it is worth to him alone."""
     asset = who[ASSET]
@@ -89,7 +89,7 @@ def _seal(reserve, book, switches, margins, impacts, market, pressure, purse, ru
             bids[1, k] = units if units >= TRIFLE * running[COLLATERAL] else 0.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def _highest(bids):  # type: ignore[no-untyped-def]
     """The highest bid for anything, the first of equals; -1: none."""
     best = -1
@@ -99,7 +99,7 @@ def _highest(bids):  # type: ignore[no-untyped-def]
     return best
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def _clearing_price(lot, tab, bids):  # type: ignore[no-untyped-def]
     """The highest bid at which all bids not below it take the lot or raise the tab; the lowest bid if none does."""
     price, floor = -1.0, np.inf

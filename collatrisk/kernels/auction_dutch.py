@@ -39,20 +39,20 @@ from collatrisk.kernels.auction_state import (
     TOP,
     TRIFLE,
 )
-from collatrisk.kernels.jit import njit
+from collatrisk.kernels.jit import leaf
 
-_curve_share = njit(cache=True, nogil=True, error_model="numpy")(curve_share)
-_reset_due = njit(cache=True, nogil=True, error_model="numpy")(reset_due)
-_purchase_size = njit(cache=True, nogil=True, error_model="numpy")(purchase_size)
+_curve_share = leaf()(curve_share)
+_reset_due = leaf()(reset_due)
+_purchase_size = leaf()(purchase_size)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def asking(rule, running, now_s):  # type: ignore[no-untyped-def]
     """The asking price as a share of the top."""
     return _curve_share(int(rule[CURVE]), rule[FIRST], rule[STAIR], now_s - running[START_S])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def dutch_tick(  # type: ignore[no-untyped-def]
     now_s, n_looking, rule, book, switches, margins, impacts, looking, market, pressure, purse, running, who, free,
     owed, amounts,
@@ -75,7 +75,7 @@ def dutch_tick(  # type: ignore[no-untyped-def]
                 return
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def _reset(now_s, n_looking, rule, switches, market, running, who):  # type: ignore[no-untyped-def]
     """A new start from the present feed; whether there was one."""
     asset = who[ASSET]
@@ -92,7 +92,7 @@ def _reset(now_s, n_looking, rule, switches, market, running, who):  # type: ign
     return True
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def _buy(k, price, rule, book, switches, margins, impacts, market, pressure, purse, running, who):  # type: ignore[no-untyped-def]
     """Keeper `k` buys what pays best: up to where the next unit would not fetch its price and his margin."""
     asset = who[ASSET]
@@ -126,7 +126,7 @@ def _buy(k, price, rule, book, switches, margins, impacts, market, pressure, pur
     running[TAB] = tab
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def cheapness(rule, running, price, now_s):  # type: ignore[no-untyped-def]
     """The asking price over the market's: keepers look at the cheapest first."""
     return running[TOP] * asking(rule, running, now_s) / price if price > 0.0 else math.inf

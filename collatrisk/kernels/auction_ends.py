@@ -39,13 +39,13 @@ from collatrisk.kernels.auction_state import (
     ZERO_AUCTIONS,
     ZERO_BID,
 )
-from collatrisk.kernels.jit import njit
+from collatrisk.kernels.jit import leaf
 
 _DAY = 86400.0
 _NOTHING = 1e-9  # of the debt: what less than this raises is a zero bid, what misses by less is no failure
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def count_ended(path, step, n_running, running, who, ended_s, amounts, events, records, n_records):  # type: ignore[no-untyped-def]
     """Add up what has ended at this tick; the number of records then."""
     for n in range(n_running):
@@ -56,7 +56,7 @@ def count_ended(path, step, n_running, running, who, ended_s, amounts, events, r
     return n_records
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def _count(step, running, who, amounts, events):  # type: ignore[no-untyped-def]
     repaid = min(running[RAISED], running[DEBT])
     amounts[SOLD_VALUE] += running[WORTH]
@@ -78,7 +78,7 @@ def _count(step, running, who, amounts, events):  # type: ignore[no-untyped-def]
             events[ZERO_BID] = step
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def _record(path, running, who, records, n_records):  # type: ignore[no-untyped-def]
     if n_records < records.shape[0]:
         row = records[n_records]
@@ -91,21 +91,21 @@ def _record(path, running, who, records, n_records):  # type: ignore[no-untyped-
     return n_records + 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def close_path(  # type: ignore[no-untyped-def]
-    path, n_steps, end_s, prices, columns, thresholds, n_running, running, who, free, owed, times, amounts, events,
-    records, n_records,
+    path, n_steps, end_s, prices, thresholds, n_running, running, who, free, owed, times, amounts, events, records,
+    n_records,
 ):  # fmt: skip
-    """Value what is left at the end of the path.
+    """Value what is left at the end of the path, `prices` those of the assets in use.
 
     Auctions that still run then have failed; they, and accounts that are still unhealthy, have taken until the end.
     """
     for a in range(owed.size):
         amounts[a, OUTSTANDING] = owed[a]
         amounts[a, REMAINING] = free[a, -1]
-        for i in range(columns.size):
-            amounts[a, REMAINING] += free[a, i] * prices[columns[i]]
-        waits = times[0, a] >= 0.0 and health_of(free[a], owed[a], thresholds[a], prices[columns]) < 1.0
+        for i in range(prices.size):
+            amounts[a, REMAINING] += free[a, i] * prices[i]
+        waits = times[0, a] >= 0.0 and health_of(free[a], owed[a], thresholds[a], prices) < 1.0
         if waits:
             times[1, a] = end_s
     for n in range(n_running):
@@ -113,7 +113,7 @@ def close_path(  # type: ignore[no-untyped-def]
         times[1, a] = end_s
         _count(n_steps, running[n], who[n], amounts[a], events[a])
         amounts[a, OUTSTANDING] += max(running[n, DEBT] - running[n, RAISED], 0.0)
-        amounts[a, REMAINING] += running[n, LOT] * prices[columns[who[n, ASSET]]]
+        amounts[a, REMAINING] += running[n, LOT] * prices[who[n, ASSET]]
         n_records = _record(path, running[n], who[n], records, n_records)
     for a in range(owed.size):
         if times[1, a] >= 0.0:

@@ -28,10 +28,10 @@ from collatrisk.kernels.auction_state import (
     START_S,
     TAB,
 )
-from collatrisk.kernels.jit import njit
+from collatrisk.kernels.jit import leaf
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def english_tick(  # type: ignore[no-untyped-def]
     now_s, rule, book, switches, margins, impacts, looking, market, pressure, purse, running, who, free, owed,
     amounts,
@@ -50,7 +50,7 @@ def english_tick(  # type: ignore[no-untyped-def]
         _bid_more(now_s, rule, book, switches, margins, impacts, looking, market, pressure, purse, running, who)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def _limit(k, book, switches, margins, impacts, market, pressure, purse, running, who):  # type: ignore[no-untyped-def]
     """The most that keeper `k` bids for the lot; below 0: nothing."""
     asset = who[ASSET]
@@ -61,7 +61,7 @@ def _limit(k, book, switches, margins, impacts, market, pressure, purse, running
     return min(worth - market[GAS_NOW, asset], money)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def _bid_more(now_s, rule, book, switches, margins, impacts, looking, market, pressure, purse, running, who):  # type: ignore[no-untyped-def]
     best, best_limit, second = -1, -1.0, -1.0
     for k in range(looking.size):
@@ -92,7 +92,7 @@ def _bid_more(now_s, rule, book, switches, margins, impacts, looking, market, pr
     running[BID_S] = now_s
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def _least_lot(k, book, switches, margins, impacts, market, pressure, purse, running, who):  # type: ignore[no-untyped-def]
     """The least part of the lot that keeper `k` takes for the tab; inf: none."""
     asset = who[ASSET]
@@ -108,7 +108,7 @@ def _least_lot(k, book, switches, margins, impacts, market, pressure, purse, run
     return value_fetching(switches[DEPTH_KIND], impacts[asset], depth, pressure[asset], wanted, most) / price
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def _offer_less(now_s, rule, book, switches, margins, impacts, looking, market, pressure, purse, running, who):  # type: ignore[no-untyped-def]
     best, least, second = -1, math.inf, math.inf
     for k in range(looking.size):
@@ -130,7 +130,7 @@ def _offer_less(now_s, rule, book, switches, margins, impacts, looking, market, 
     running[BID_S] = now_s
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def _settle(now_s, switches, impacts, market, pressure, purse, running, who, free, owed, amounts):  # type: ignore[no-untyped-def]
     """The best bidder pays and gets what he asked for; the rest of the lot goes back."""
     winner, bid = who[BIDDER], running[BID]

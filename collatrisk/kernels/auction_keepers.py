@@ -31,11 +31,11 @@ from collatrisk.kernels.auction_state import (
     WORTH,
     WRITTEN_OFF,
 )
-from collatrisk.kernels.jit import njit
+from collatrisk.kernels.jit import leaf
 from collatrisk.kernels.random import uniform
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def look_around(key, path, tick, book, switches, looking):  # type: ignore[no-untyped-def]
     """Which keepers look at this tick; the number of them. The last one, who pays nothing, always looks if he exists.
 
@@ -50,7 +50,7 @@ def look_around(key, path, tick, book, switches, looking):  # type: ignore[no-un
     return n_looking + looking[n_keepers]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def money_of(k, book, purse):  # type: ignore[no-untyped-def]
     """What keeper `k` can spend; the scavenger (the last) has nothing."""
     if k == purse.shape[1]:
@@ -58,7 +58,7 @@ def money_of(k, book, purse):  # type: ignore[no-untyped-def]
     return max(book[CAPITAL] - purse[TIED, k] - purse[ESCROW, k], 0.0)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def worth_to(k, units, asset, book, switches, margins, impacts, market, pressure):  # type: ignore[no-untyped-def]
     """The most that keeper `k` would pay for `units`, gas included: ``(1 - margin) * proceeds``."""
     if k == margins.size:
@@ -68,7 +68,7 @@ def worth_to(k, units, asset, book, switches, margins, impacts, market, pressure
     return (1.0 - margins[k]) * fetched
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def hand_over(k, units, paid, running, who, switches, impacts, market, pressure, purse):  # type: ignore[no-untyped-def]
     """Keeper `k` pays and gets `units`, which he resells at once."""
     asset = who[ASSET]
@@ -85,7 +85,7 @@ def hand_over(k, units, paid, running, who, switches, impacts, market, pressure,
     who[PURCHASES] += 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def finish(now_s, running, who, switches, free, owed, amounts):  # type: ignore[no-untyped-def]
     """Close an auction: the rest of the lot goes back, what was not raised is owed again or written off."""
     account, asset = who[ACCOUNT], who[ASSET]
@@ -105,20 +105,20 @@ def finish(now_s, running, who, switches, free, owed, amounts):  # type: ignore[
     who[OPEN] = 0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def is_sold_out(running):  # type: ignore[no-untyped-def]
     """Nothing left to sell, or nothing to raise."""
     return running[LOT] == 0.0 or running[TAB] == 0.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def release(k, money, purse):  # type: ignore[no-untyped-def]
     """Give keeper `k` a bid back that was beaten."""
     if 0 <= k < purse.shape[1]:
         purse[ESCROW, k] = max(purse[ESCROW, k] - money, 0.0)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def commit(k, money, purse):  # type: ignore[no-untyped-def]
     """Lock a bid of keeper `k` until it is beaten or wins."""
     if 0 <= k < purse.shape[1]:

@@ -12,13 +12,13 @@ import math
 import numpy as np
 
 from collatrisk.kernels.auction_state import LINEAR_DEPTH, ROOT_DEPTH
-from collatrisk.kernels.jit import njit
+from collatrisk.kernels.jit import leaf, njit
 from collatrisk.kernels.random import normal_pair
 
 DEEP = 3.3  # a bridge falls this many standard deviations below both its ends with probability 3e-10
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def refine(prices, variance, columns, factor, p, t, key, path, n_ticks, work, fine):  # type: ignore[no-untyped-def]
     """Prices at the ticks 0 to `n_ticks` of step `t` (1, 2, ...) of path `p` of the block.
 
@@ -55,7 +55,7 @@ def refine(prices, variance, columns, factor, p, t, key, path, n_ticks, work, fi
             fine[j, i] = fine[0, i] * math.exp(here[i])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def lowest_prices(prices, variance, columns, p, t, low):  # type: ignore[no-untyped-def]
     """What the prices of step `t` do not fall below, but with probability 3e-10 an asset and step."""
     for i in range(columns.size):
@@ -64,7 +64,7 @@ def lowest_prices(prices, variance, columns, p, t, low):  # type: ignore[no-unty
             low[i] *= math.exp(-DEEP * math.sqrt(variance[t - 1, columns[i], p]))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def recent_fall(prices, column, p, t, steps, now):  # type: ignore[no-untyped-def]
     """How far `now` lies below the highest of the last `steps` step ends before step `t` ends: in [0, 1)."""
     highest = now
@@ -73,7 +73,7 @@ def recent_fall(prices, column, p, t, steps, now):  # type: ignore[no-untyped-de
     return 1.0 - now / highest
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def proceeds(kind, impact, depth, before, value):  # type: ignore[no-untyped-def]
     """What reselling `value` (units at the undisturbed price) fetches while `before` still weighs on the market.
 
@@ -98,7 +98,7 @@ def proceeds(kind, impact, depth, before, value):  # type: ignore[no-untyped-def
     return value / ((1.0 + impact * start) * (1.0 + impact * end))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def resaleable(kind, impact, depth, before, share):  # type: ignore[no-untyped-def]
     """The value that can be resold before the price of the next unit is below `share` of the undisturbed one."""
     if share > 1.0 + 1e-12:
@@ -114,7 +114,7 @@ def resaleable(kind, impact, depth, before, share):  # type: ignore[no-untyped-d
     return max(depth * total - before, 0.0)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def value_fetching(kind, impact, depth, before, wanted, most):  # type: ignore[no-untyped-def]
     """The least value, at most `most`, whose proceeds are `wanted`; inf if those of `most` are less. By bisection."""
     if proceeds(kind, impact, depth, before, most) < wanted:

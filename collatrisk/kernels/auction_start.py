@@ -48,14 +48,14 @@ from collatrisk.kernels.auction_state import (
     TOP,
     TRIGGERED,
 )
-from collatrisk.kernels.jit import njit
+from collatrisk.kernels.jit import leaf
 
-_bark_size = njit(cache=True, nogil=True, error_model="numpy")(bark_size)
+_bark_size = leaf()(bark_size)
 
 _NOTHING = 1e-12  # of a debt: what is worth or owed less is a rounding error
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def health_of(units, owed, thresholds, prices):  # type: ignore[no-untyped-def]
     """Health factor of what is not in auctions; inf without debt or without anything to sell."""
     cash = units.size - 1
@@ -67,7 +67,7 @@ def health_of(units, owed, thresholds, prices):  # type: ignore[no-untyped-def]
     return counted / owed if held and owed > 0.0 else math.inf
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def start_auctions(  # type: ignore[no-untyped-def]
     now_s, step, n_looking, rules, book, switches, ranks, thresholds, market, debts, free, owed, raising, running, who,
     n_running, health, found_s, amounts, events,
@@ -107,7 +107,7 @@ def start_auctions(  # type: ignore[no-untyped-def]
     return n_running
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def _has_room(rules, book, switches, n_looking, raising, n_running, most_running):  # type: ignore[no-untyped-def]
     """Whether an auction of any asset could start now."""
     if n_running >= most_running or (switches[LENDER_STARTS] == 0 and n_looking == 0):
@@ -118,7 +118,7 @@ def _has_room(rules, book, switches, n_looking, raising, n_running, most_running
     return min(book[CAPACITY] - raising.sum(), most) > 0.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def _most_urgent(health, owed, order, first):  # type: ignore[no-untyped-def]
     """The account that comes first: the lowest health factor, ties by debt; or the largest debt; or as listed.
 
@@ -140,7 +140,7 @@ def _most_urgent(health, owed, order, first):  # type: ignore[no-untyped-def]
     return best
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def _auction_off(  # type: ignore[no-untyped-def]
     a, now_s, step, n_looking, rules, book, switches, ranks, thresholds, market, units, owed, raising, running, who,
     n_running, amounts, events,
@@ -191,7 +191,7 @@ def _auction_off(  # type: ignore[no-untyped-def]
     return n_running
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def _open(a, asset, now_s, lot, debt, tab, reward, rule, market, running, who):  # type: ignore[no-untyped-def]
     running[:] = 0.0
     running[FIRST_S] = running[START_S] = running[BID_S] = now_s

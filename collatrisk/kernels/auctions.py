@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from collatrisk.kernels.auction_batch import batch_tick
 from collatrisk.kernels.auction_dutch import cheapness, dutch_tick
@@ -47,14 +48,18 @@ from collatrisk.kernels.auction_state import (
     TIED,
     TIED_KEEP,
 )
-from collatrisk.kernels.jit import njit
+from collatrisk.kernels.jit import leaf, njit
+
+_Floats = NDArray[np.float64]
+_Wholes = NDArray[np.int64]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def auction_block(  # type: ignore[no-untyped-def]
-    prices, variance, columns, factor, first_path, n_steps, n_ticks, held, debts, thresholds, rules, book, switches,
-    ranks, margins, impacts, within_key, keeper_key, most_running, amounts, events, records,
-):  # fmt: skip
+def auction_block(
+    prices: _Floats, variance: _Floats, columns: _Wholes, factor: _Floats, first_path: int, n_steps: int, n_ticks: int,
+    held: _Floats, debts: _Floats, thresholds: _Floats, rules: _Floats, book: _Floats, switches: _Wholes,
+    ranks: _Wholes, margins: _Floats, impacts: _Floats, within_key: np.uint64, keeper_key: np.uint64, most_running: int,
+    amounts: _Floats, events: NDArray[np.int32], records: _Floats,
+) -> int:  # fmt: skip
     """Run the auctions of all accounts on every path of a block.
 
     Parameters
@@ -79,27 +84,32 @@ def auction_block(  # type: ignore[no-untyped-def]
     The number of records there were, also beyond the capacity.
     """
     n_assets, n_accounts, n_keepers = columns.size, held.shape[0], margins.size
-    fine = np.empty((2, n_ticks + 1, n_assets))
-    work = np.empty((4, n_assets))
-    low = np.empty((2, n_assets))
-    market = np.ones((4, n_assets))
-    free = np.empty((n_accounts, n_assets + 1))
-    owed = np.empty(n_accounts)
-    times = np.empty((2, n_accounts))
-    health = np.empty(n_accounts)
-    raising = np.empty(n_assets)
-    pressure = np.empty(n_assets)
-    purse = np.empty((2, n_keepers))
-    looking = np.empty(n_keepers + 1, np.bool_)
-    bids = np.empty((2, n_keepers + 1))
-    running = np.empty((most_running, N_RUNNING))
-    who = np.empty((most_running, N_WHO), np.int64)
-    order = np.empty(most_running, np.int64)
-    keys = np.empty(most_running)
+    found: int = _auction_block(
+        prices, variance, columns, factor, first_path, n_steps, n_ticks, held, debts, thresholds, rules, book, switches,
+        ranks, margins, impacts, within_key, keeper_key, amounts, events, records, np.empty((2, n_ticks + 1, n_assets)),
+        np.empty((4, n_assets)), np.empty((2, n_assets)), np.ones((4, n_assets)), np.empty((n_accounts, n_assets + 1)),
+        np.empty(n_accounts), np.empty((2, n_accounts)), np.empty(n_accounts), np.empty(n_assets), np.empty(n_assets),
+        np.empty((2, n_keepers)), np.empty(n_keepers + 1, np.bool_), np.empty((2, n_keepers + 1)),
+        np.empty((most_running, N_RUNNING)), np.empty((most_running, N_WHO), np.int64),
+        np.empty(most_running, np.int64), np.empty(most_running),
+    )  # fmt: skip
+    return found
+
+
+# Scratch is made outside, so that the kernel can do without counts of references.
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def _auction_block(  # type: ignore[no-untyped-def]
+    prices, variance, columns, factor, first_path, n_steps, n_ticks, held, debts, thresholds, rules, book, switches,
+    ranks, margins, impacts, within_key, keeper_key, amounts, events, records, fine, work, low, market, free, owed,
+    times, health, raising, pressure, purse, looking, bids, running, who, order, keys,
+):  # fmt: skip
+    n_assets = columns.size
     n_records = 0
     for p in range(prices.shape[2]):
-        free[:] = held
-        owed[:] = debts
+        for a in range(owed.size):
+            owed[a] = debts[a]
+            for i in range(n_assets + 1):
+                free[a, i] = held[a, i]
         amounts[:, p] = 0.0
         events[:, p] = NEVER
         times[:] = -1.0
@@ -108,7 +118,8 @@ def auction_block(  # type: ignore[no-untyped-def]
         n_running, last_tick, refined = 0, 0, -1
         lowest_prices(prices, variance, columns, p, 1, low[1])
         for t in range(1, n_steps + 1):
-            low[0] = low[1]
+            for i in range(n_assets):
+                low[0, i] = low[1, i]
             lowest_prices(prices, variance, columns, p, t, low[1])
             if t > 1:
                 _grow(owed, book[GROWTH], amounts[:, p])
@@ -169,14 +180,16 @@ def auction_block(  # type: ignore[no-untyped-def]
                     n_records,
                 )  # fmt: skip
                 n_running = _compact(n_running, running, who)
+        for i in range(n_assets):
+            work[0, i] = prices[n_steps, columns[i], p]
         n_records = close_path(
-            first_path + p, n_steps, n_steps * n_ticks * book[TICK], prices[n_steps, :, p], columns, thresholds,
-            n_running, running, who, free, owed, times, amounts[:, p], events[:, p], records, n_records,
+            first_path + p, n_steps, n_steps * n_ticks * book[TICK], work[0], thresholds, n_running, running, who, free,
+            owed, times, amounts[:, p], events[:, p], records, n_records,
         )  # fmt: skip
     return n_records
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def _grow(owed, growth, amounts):  # type: ignore[no-untyped-def]
     """A step's interest on what is owed outside auctions."""
     for a in range(owed.size):
@@ -184,7 +197,7 @@ def _grow(owed, growth, amounts):  # type: ignore[no-untyped-def]
         owed[a] *= growth
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def _may_fall(low, delay, free, owed, growth, thresholds, lowest):  # type: ignore[no-untyped-def]
     """Whether any account could be below a health factor of 1 at the lowest prices of the step."""
     for i in range(lowest.size):
@@ -195,7 +208,7 @@ def _may_fall(low, delay, free, owed, growth, thresholds, lowest):  # type: igno
     return False
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def _set_market(prices, columns, p, t, j, n_ticks, fine, book, switches, market):  # type: ignore[no-untyped-def]
     """Prices, feeds, depth and gas of this tick. The feed shows the price of some ticks ago, the spot at the start."""
     back = j - switches[DELAY]
@@ -214,15 +227,18 @@ def _set_market(prices, columns, p, t, j, n_ticks, fine, book, switches, market)
             market[GAS_NOW, i] = book[GAS]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def _recover(ticks, book, pressure, purse):  # type: ignore[no-untyped-def]
     """What weighs on the market and what keepers have tied up both fade."""
     if ticks > 0:
-        pressure *= book[PRESSURE_KEEP] ** ticks
-        purse[TIED] *= book[TIED_KEEP] ** ticks
+        kept, tied = book[PRESSURE_KEEP] ** ticks, book[TIED_KEEP] ** ticks
+        for i in range(pressure.size):
+            pressure[i] *= kept
+        for k in range(purse.shape[1]):
+            purse[TIED, k] *= tied
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def _sort(n_running, now_s, rules, market, running, who, order, keys):  # type: ignore[no-untyped-def]
     """The cheapest Dutch auction first, ties by age: insertion, for there are few."""
     for n in range(n_running):
@@ -238,14 +254,16 @@ def _sort(n_running, now_s, rules, market, running, who, order, keys):  # type: 
         order[place] = n
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def _compact(n_running, running, who):  # type: ignore[no-untyped-def]
     """Drop what has ended, in order; the number that goes on."""
     kept = 0
     for n in range(n_running):
         if who[n, OPEN] == 1:
             if kept < n:
-                running[kept] = running[n]
-                who[kept] = who[n]
+                for i in range(running.shape[1]):
+                    running[kept, i] = running[n, i]
+                for i in range(who.shape[1]):
+                    who[kept, i] = who[n, i]
             kept += 1
     return kept

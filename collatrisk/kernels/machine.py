@@ -91,7 +91,7 @@ def open_room(n_rows: int, n_slots: int) -> tuple[NDArray[np.float64] | NDArray[
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def open_lanes(  # type: ignore[no-untyped-def]
-    held, owed, growth, prices, columns, n_assets, n_paths, lanes, base, n, slots, n_owed, units, interest
+    held, owed, growth, prices, narrow, columns, n_assets, n_paths, lanes, base, n, slots, n_owed, units, interest
 ):
     """Units and interest of lanes that begin at step `base`, before which nothing but interest happens to them."""
     for i in range(held.size):
@@ -105,7 +105,10 @@ def open_lanes(  # type: ignore[no-untyped-def]
             debt = 0.0
             for j in range(n_owed):
                 i = slots[1, j]
-                price = 1.0 if i == cash else prices[(t * n_assets + columns[i]) * n_paths + lanes[k]]
+                price = 1.0
+                if i < cash:
+                    at = (t * n_assets + columns[i]) * n_paths + lanes[k]
+                    price = np.float64(narrow[at]) if narrow.size > 0 else prices[at]
                 debt += units[1, i, k] * price
                 units[1, i, k] *= growth
             interest[k] += debt * (growth - 1.0)

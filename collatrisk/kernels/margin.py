@@ -174,8 +174,13 @@ def run_eventful(
         `eventful`. events : int32 (runs, N_EVENTS), overwritten: step of the first occurrence or -1.
     kept : the columns, overwritten where there are events; without elements: not wanted.
     """
+    none: _Reals = np.empty(0, np.float32)
+    wide, narrow = (prices, variance), (none, none)
+    if prices.dtype == np.float32:
+        none = np.empty(0)
+        wide, narrow = (none, none), wide
     _run_eventful(
-        prices, variance, n_assets, n_paths, columns, correlation, first_path, n_steps, held, owed, thresholds, impacts,
+        *wide, *narrow, n_assets, n_paths, columns, correlation, first_path, n_steps, held, owed, thresholds, impacts,
         by_slot, rules, switches, bridge_key, cure_key, lists, eventful, starts, n_eventful, amounts, events, kept,
         open_room(n_steps + 1, columns.size + 1), np.empty(n_steps + 2, np.int64), np.empty(n_paths, np.int64),
     )  # fmt: skip
@@ -183,12 +188,15 @@ def run_eventful(
 
 @njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def _run_eventful(  # type: ignore[no-untyped-def]
-    prices, variance, n_assets, n_paths, columns, correlation, first_path, n_steps, held, owed, thresholds, impacts,
-    by_slot, rules, switches, bridge_key, cure_key, lists, eventful, starts, n_eventful, amounts, events, kept, room,
-    places, order,
+    prices, variance, narrow, narrow_variance, n_assets, n_paths, columns, correlation, first_path, n_steps, held, owed,
+    thresholds, impacts, by_slot, rules, switches, bridge_key, cure_key, lists, eventful, starts, n_eventful, amounts,
+    events, kept, room, places, order,
 ):  # fmt: skip
+    """The prices and variances are those that have elements, in double or in single precision: they are read in few
+    places, so that one compilation serves both."""
     n_rows = n_steps + 1
-    bridged = variance.size > 0
+    single = narrow.size > 0
+    bridged = variance.size > 0 or narrow_variance.size > 0
     (
         tile, spread, twice_log, units, worth, shares, lane, state, slots, rho, market, ones, lanes, base, of_lanes,
         on_lanes,
@@ -215,15 +223,21 @@ def _run_eventful(  # type: ignore[no-untyped-def]
             end = n_rows - base[0]
             for m in range(n_risky):
                 i = slots[2, m]
-                load_rows(prices, columns[i], n_assets, n_paths, lanes, base, n, tile[:end, i])
-                if with_bridge:
-                    load_roots(variance, columns[i], n_assets, n_paths, lanes, base, n, spread[1:end, i])
+                row_of_tile, roots = tile[:end, i], spread[1:end, i]
+                if single:
+                    load_rows(narrow, columns[i], n_assets, n_paths, lanes, base, n, row_of_tile)
+                    if with_bridge:
+                        load_roots(narrow_variance, columns[i], n_assets, n_paths, lanes, base, n, roots)
+                else:
+                    load_rows(prices, columns[i], n_assets, n_paths, lanes, base, n, row_of_tile)
+                    if with_bridge:
+                        load_roots(variance, columns[i], n_assets, n_paths, lanes, base, n, roots)
             if with_bridge:
                 load_twice_log(bridge_key, first_path, lanes, base, n, twice_log[:end])
             for a in range(first_account, next_account):
                 open_lanes(
-                    held[a], owed[a], rules[a, GROWTH], prices, columns, n_assets, n_paths, lanes, base, n, slots,
-                    n_owed, units, lane[INTEREST_OF_LANE],
+                    held[a], owed[a], rules[a, GROWTH], prices, narrow, columns, n_assets, n_paths, lanes, base, n,
+                    slots, n_owed, units, lane[INTEREST_OF_LANE],
                 )  # fmt: skip
                 run_account(
                     tile, spread, twice_log, bridged and switches[a, BRIDGE] == 1, rho, first_path, lanes, base, width,

@@ -6,6 +6,7 @@ each step rounds them to 2**-24 of the move so far; `docs/precision.md` has what
 
 from __future__ import annotations
 
+import threading
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +26,8 @@ PathArray = NDArray[np.float64] | NDArray[np.float32]
 STEPS = 4  # of a counter
 STRIDE = CHUNK + 64  # as `rows.STRIDE`, in whole tiles of float32
 _ONE = np.float32(1.0)
+_WIDE, _NARROW = ((np.empty((0, 0, 0), number),) * 2 for number in (np.float64, np.float32))
+_kept = threading.local()
 
 
 class SingleInputs(NamedTuple):
@@ -52,33 +55,50 @@ def simulate_single(inputs: SingleInputs, first: int, prices: PathArray, step_va
     prices : float32 or float64 (n_steps + 1, d, n), overwritten.
     step_variance : as `prices` (n_steps, d, n), overwritten; (0, d, n): not wanted.
     """
-    _allocate(*inputs, np.uint64(first), prices, step_variance)
+    wide, narrow = (prices, step_variance), _NARROW
+    if prices.dtype == np.float32:
+        wide, narrow = _WIDE, wide
+    _simulate(*inputs, np.uint64(first), prices.shape, *wide, *narrow, *_scratch(inputs, prices.shape[1]))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _allocate(spot, copula, laws, recursions, first, prices, step_variance):  # type: ignore[no-untyped-def]
-    assets = prices.shape[1]
-    words = np.empty((STEPS, CHUNK), dtype=np.uint32)
-    scores = np.zeros((STEPS, assets, STRIDE), dtype=np.float32)
-    mixing = np.ones((STEPS, copula.mixing_scale.size, CHUNK), dtype=np.float32)
-    state = np.empty((assets, 3 * CHUNK), dtype=np.float32)
-    rows = np.empty(CHUNK, dtype=np.int32)
-    _simulate(spot, copula, laws, recursions, first, prices, step_variance, words, scores, mixing, state, rows)
+def _scratch(inputs: SingleInputs, assets: int) -> tuple[NDArray[np.generic], ...]:
+    """Words, scores, mixing, state and rows; kept by the thread."""
+    groups, mixed = inputs.scores.mixing_scale.size, inputs.scores.mixed
+    shape = (assets, groups, mixed)
+    if getattr(_kept, "shape", None) != shape:
+        _kept.shape, _kept.scratch = (
+            shape,
+            (
+                np.empty((STEPS, CHUNK), dtype=np.uint32),
+                np.zeros((STEPS, assets, STRIDE), dtype=np.float32),
+                np.ones((STEPS, groups, CHUNK), dtype=np.float32),
+                np.empty((assets, 3 * CHUNK), dtype=np.float32),
+                np.empty(CHUNK, dtype=np.int32),
+            ),
+        )
+    kept: tuple[NDArray[np.generic], ...] = _kept.scratch
+    return kept
 
 
 # Without numba's runtime nothing can be allocated here, and no slice has its references counted: with it, the counting
 # (two atomic operations a slice) takes a third of the time.
 @njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def _simulate(  # type: ignore[no-untyped-def]
-    spot, copula, laws, recursions, first, prices, step_variance, words, scores, mixing, state, rows
-):
-    steps, assets, paths = prices.shape[0] - 1, prices.shape[1], prices.shape[2]
-    wanted = step_variance.shape[0] > 0
+    spot, copula, laws, recursions, first, shape, prices, variance, narrow, narrow_variance, words, scores, mixing,
+    state, rows,
+):  # fmt: skip
+    """Into `prices` and `variance`, or into the narrow ones, whichever have elements: one compilation serves both."""
+    steps, assets, paths = shape[0] - 1, shape[1], shape[2]
+    single = narrow.size > 0
+    wanted = variance.size > 0 or narrow_variance.size > 0
     for low in range(0, paths, CHUNK):
         high = min(low + CHUNK, paths)
         start_paths(recursions, state)
         for i in range(assets):
-            fill_row(spot[i], prices[0, i, low:high])
+            if single:
+                fill_row(spot[i], narrow[0, i, low:high])
+            else:
+                fill_row(spot[i], prices[0, i, low:high])
         for step in range(steps):
             part = step % STEPS
             if part == 0:
@@ -88,10 +108,16 @@ def _simulate(  # type: ignore[no-untyped-def]
                 innovations = scores[part, i, :CHUNK]
                 _innovate(laws, i, innovations, rows)
                 step_plain(recursions, i, _ONE, innovations, state[i])
-                if wanted:
-                    out = step_variance[step, i, low:high]
-                    _write_variances(copula.conditional[i], state[i, :CHUNK], mixing[part, copula.group[i]], out)
-                _write_prices(spot[i], state[i, 2 * CHUNK :], prices[step + 1, i, low:high])
+                factor, h, mixed = copula.conditional[i], state[i, :CHUNK], mixing[part, copula.group[i]]
+                log_price = state[i, 2 * CHUNK :]
+                if single:
+                    if wanted:
+                        _write_variances(factor, h, mixed, narrow_variance[step, i, low:high])
+                    _write_prices(spot[i], log_price, narrow[step + 1, i, low:high])
+                else:
+                    if wanted:
+                        _write_variances(factor, h, mixed, variance[step, i, low:high])
+                    _write_prices(spot[i], log_price, prices[step + 1, i, low:high])
 
 
 @njit(cache=True, nogil=True, error_model="numpy", forceinline=True)

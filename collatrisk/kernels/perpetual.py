@@ -6,8 +6,9 @@ The law of one step is in `docs/perpetuals.md`; the slow twin in `tests/naive_pe
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from collatrisk.kernels.jit import njit
+from collatrisk.kernels.jit import leaf, njit
 from collatrisk.kernels.perpetual_assess import ASKED, COUNTED, EQUITY, N_ASSESSED, TOTAL, assess, assess_all
 from collatrisk.kernels.perpetual_closing import (
     FUND_LEFT,
@@ -27,10 +28,13 @@ from collatrisk.kernels.perpetual_rules import (
     limit_price,
 )
 
+_Floats = NDArray[np.float64]
+_Wholes = NDArray[np.int64]
+_Flags = NDArray[np.bool_]
 _ROUNDING = 1e-9
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def write_states(  # type: ignore[no-untyped-def]
     step, p, a, size, prices, equity, counted, total, asked, required, rules, equities, requirements, bankrupts,
     limits, flags,
@@ -48,11 +52,11 @@ def write_states(  # type: ignore[no-untyped-def]
                 limits[p, step, a, m] = limit_price(size[a, m], prices[m], equity, asked, required[m], rules)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def perpetual_block(  # type: ignore[no-untyped-def]
-    prices, columns, collateral_columns, n_steps, cash, sizes, entries, collateral, markets, tiers, rules, amounts,
-    log, equities, requirements, bankrupts, limits, flags,
-):  # fmt: skip
+def perpetual_block(
+    prices: _Floats, columns: _Wholes, collateral_columns: _Wholes, n_steps: int, cash: _Floats, sizes: _Floats,
+    entries: _Floats, collateral: _Floats, markets: _Floats, tiers: _Floats, rules: _Floats, amounts: _Floats,
+    log: _Floats, equities: _Floats, requirements: _Floats, bankrupts: _Floats, limits: _Floats, flags: _Flags,
+) -> int:  # fmt: skip
     """Run accounts with perpetual positions over a block of paths.
 
     Parameters
@@ -71,19 +75,28 @@ def perpetual_block(  # type: ignore[no-untyped-def]
     int : the number of events, which may be more than `log` holds.
     """
     n_accounts, n_markets = sizes.shape
+    count: int = _perpetual_block(
+        prices, columns, collateral_columns, n_steps, cash, sizes, np.array(entries.T, order="C"),
+        np.array(collateral.T, order="C"), markets, tiers, rules, amounts, log, equities, requirements, bankrupts,
+        limits, flags, np.empty((n_markets, n_accounts)), np.empty(n_accounts), np.empty(n_accounts),
+        np.empty(n_accounts), np.empty((N_ASSESSED, n_accounts)), np.empty(n_accounts, np.bool_), np.empty(n_markets),
+        np.empty(n_markets), np.empty(n_markets), np.empty(n_markets), np.empty(1), np.empty((n_markets, 2)),
+        np.empty(n_markets, np.bool_), np.empty(n_accounts, np.bool_), np.empty(n_accounts, np.int64),
+    )  # fmt: skip
+    return count
+
+
+# Scratch is made outside, so that the kernel can do without counts of references.
+@njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
+def _perpetual_block(  # type: ignore[no-untyped-def]
+    prices, columns, collateral_columns, n_steps, cash, sizes, entry_rows, held_rows, markets, tiers, rules, amounts,
+    log, equities, requirements, bankrupts, limits, flags, size_rows, quote, worth, scale, assessed, due, now, skew,
+    required, base, outside, closed, blocked, used, queue,
+):  # fmt: skip
+    n_accounts, n_markets = sizes.shape
     keep = equities.shape[0] > 0
     # Accounts side by side: most of the work is to assess all of them at every step.
-    entry, held = entries.T.copy().T, collateral.T.copy().T
-    size = np.empty((n_markets, n_accounts)).T
-    quote, worth, scale = np.empty(n_accounts), np.empty(n_accounts), np.empty(n_accounts)
-    assessed = np.empty((N_ASSESSED, n_accounts))
-    due = np.empty(n_accounts, dtype=np.bool_)
-    now, skew, required, base = np.empty(n_markets), np.empty(n_markets), np.empty(n_markets), np.empty(n_markets)
-    outside = np.empty(1)
-    closed = np.empty((n_markets, 2))
-    blocked = np.empty(n_markets, dtype=np.bool_)
-    used = np.empty(n_accounts, dtype=np.bool_)
-    queue = np.empty(n_accounts, dtype=np.int64)
+    entry, held, size = entry_rows.T, held_rows.T, size_rows.T
     count = 0
     for p in range(prices.shape[2]):
         out = amounts[p]
@@ -125,7 +138,7 @@ def perpetual_block(  # type: ignore[no-untyped-def]
     return count
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def _open_accounts(cash, sizes, entry, spot, quote, size, scale):  # type: ignore[no-untyped-def]
     """Accounts as they are at step 0; returns what they are worth together, without their collateral."""
     start = 0.0
@@ -141,7 +154,7 @@ def _open_accounts(cash, sizes, entry, spot, quote, size, scale):  # type: ignor
     return start
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def _pay_funding(size, m, price, rate, quote, outside):  # type: ignore[no-untyped-def]
     for a in range(quote.size):
         quote[a] -= size[a, m] * price * rate
@@ -151,7 +164,7 @@ def _pay_funding(size, m, price, rate, quote, outside):  # type: ignore[no-untyp
     outside[0] = paid
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def _queue_by_risk(due, assessed, queue):  # type: ignore[no-untyped-def]
     """The accounts that are due, the riskiest first; returns how many."""
     n_due = 0
@@ -170,7 +183,7 @@ def _queue_by_risk(due, assessed, queue):  # type: ignore[no-untyped-def]
     return n_due
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def _close_accounts(  # type: ignore[no-untyped-def]
     spot, columns, now, sizes, size, quote, worth, scale, start, outside, out
 ):

@@ -5,7 +5,7 @@ Both ways are the same operations in the same order for every account, and give 
 
 from __future__ import annotations
 
-from collatrisk.kernels.jit import njit
+from collatrisk.kernels.jit import leaf
 from collatrisk.kernels.perpetual_rules import (
     AMOUNT,
     CAP,
@@ -28,7 +28,7 @@ EQUITY, COUNTED, TOTAL, ASKED, CHARGE, PAID, NEEDED, N_ASSESSED = range(8)
 """Rows of what `assess_all` finds out; from CHARGE on work space."""
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def assess(a, quote, size, entry, worth, prices, skew, markets, tiers, rules, required):  # type: ignore[no-untyped-def]
     """Equity, what the test counts of it, the requirement and the reward of account `a`; `required` by market."""
     equity = quote[a] + worth[a]
@@ -46,7 +46,7 @@ def assess(a, quote, size, entry, worth, prices, skew, markets, tiers, rules, re
     return equity, equity + charge, total, asked + reward if asked > 0.0 else 0.0, reward
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def assess_all(quote, size, entry, worth, prices, skew, markets, tiers, rules, assessed, due):  # type: ignore[no-untyped-def]
     """`assess` of all accounts, by rows of `assessed`; `due` says who is liquidatable. Returns whether anybody is.
 
@@ -81,7 +81,7 @@ def assess_all(quote, size, entry, worth, prices, skew, markets, tiers, rules, a
     return n_due > 0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def _add_charges(size, entry, price, skew, markets, m, assessed):  # type: ignore[no-untyped-def]
     if markets[m, POSITIVE] == 0.0 and markets[m, NEGATIVE] == 0.0:
         fee = -markets[m, CLOSING_FEE]
@@ -92,7 +92,7 @@ def _add_charges(size, entry, price, skew, markets, m, assessed):  # type: ignor
             assessed[CHARGE, a] += closing_charge(size[a, m], price, entry[a, m], skew, markets, m)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def _add_requirements(size, entry, price, markets, tiers, m, assessed):  # type: ignore[no-untyped-def]
     """`requirement` of all, tier after tier for as long as anybody is beyond its cap."""
     on_entry, slope, floor = markets[m, ON_ENTRY] > 0.0, markets[m, SLOPE], markets[m, FLOOR]

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 
-from collatrisk.kernels.jit import njit
+from collatrisk.kernels.jit import leaf
 from collatrisk.kernels.perpetual_rules import CLOSING_FEE, MOST_FEE, RANKING, imbalance_impact
 
 # Rows of the amounts of a path.
@@ -35,7 +35,7 @@ BY_MARKET, BY_OTHERS, AS_OTHER = range(3)
 TINY = 1e-12
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def write_event(log, count, path, step, a, m, delta, mark, bankrupt, limit, price, fund, kind):  # type: ignore[no-untyped-def]
     """Add a row to the log while there is room; the count goes on, so that the caller can give more."""
     if count < log.shape[0]:
@@ -45,7 +45,7 @@ def write_event(log, count, path, step, a, m, delta, mark, bankrupt, limit, pric
     return count + 1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def next_counterparty(a, m, quote, size, entry, worth, prices, used):  # type: ignore[no-untyped-def]
     """The account opposite to `a` in market `m` with the highest profit times leverage that is not `used`; -1: none.
 
@@ -72,7 +72,7 @@ def next_counterparty(a, m, quote, size, entry, worth, prices, used):  # type: i
     return best
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def opposite_size(a, m, quote, size, worth, prices, used):  # type: ignore[no-untyped-def]
     """Size opposite to `a` in market `m` of accounts with equity; marks the others as `used`."""
     total = 0.0
@@ -89,7 +89,7 @@ def opposite_size(a, m, quote, size, worth, prices, used):  # type: ignore[no-un
     return total
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def deleverage(  # type: ignore[no-untyped-def]
     path, step, a, m, delta, bankrupt, quote, size, entry, worth, prices, rules, used, amounts, log, count
 ):
@@ -128,14 +128,14 @@ def deleverage(  # type: ignore[no-untyped-def]
     return delta - sign * done, count
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def closing_cost(delta, mark, skew, markets, m):  # type: ignore[no-untyped-def]
     """Fees of closing ``delta`` less what moving the imbalance brings."""
     impact = imbalance_impact(skew * mark, (skew + delta) * mark, markets, m)
     return markets[m, CLOSING_FEE] * abs(delta) * mark - impact
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def trade(a, m, delta, price, bankrupt, quote, size, skew, outside, prices, markets, rules, fund, amounts):  # type: ignore[no-untyped-def]
     """Close ``delta`` in the market at `price`; the fund takes its fee or pays the loss. Returns fund, change."""
     value = abs(delta) * prices[m]

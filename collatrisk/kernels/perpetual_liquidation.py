@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from collatrisk.kernels.jit import njit
+from collatrisk.kernels.jit import leaf
 from collatrisk.kernels.perpetual_assess import assess
 from collatrisk.kernels.perpetual_closing import (
     ACCOUNTS,
@@ -33,7 +33,7 @@ from collatrisk.kernels.perpetual_rules import (
 _MOST_ROUNDS = 64
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def largest_open(required, size, a, blocked):  # type: ignore[no-untyped-def]
     """The open market of account `a` with the largest requirement that is not blocked; -1: none."""
     best = -1
@@ -43,7 +43,7 @@ def largest_open(required, size, a, blocked):  # type: ignore[no-untyped-def]
     return best
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def liquidate(  # type: ignore[no-untyped-def]
     path, step, a, quote, size, entry, worth, prices, skew, outside, closed, markets, tiers, rules, fund, amounts,
     required, blocked, base, used, log, count,

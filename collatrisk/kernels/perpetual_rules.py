@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from collatrisk.kernels.jit import njit
+from collatrisk.kernels.jit import leaf
 
 # Columns of a market (float64).
 (
@@ -51,7 +51,7 @@ CAP, RATE, AMOUNT = range(3)
 N_RULES = 16
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def requirement(size, price, entry, markets, tiers, m):  # type: ignore[no-untyped-def]
     """Maintenance margin of one position: the tier of its notional, growth with size, and the floor."""
     if size == 0.0:
@@ -63,14 +63,14 @@ def requirement(size, price, entry, markets, tiers, m):  # type: ignore[no-untyp
     return notional * (tiers[m, k, RATE] + markets[m, SLOPE] * abs(size)) - tiers[m, k, AMOUNT] + markets[m, FLOOR]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def imbalance_cost(imbalance, factor, exponent):  # type: ignore[no-untyped-def]
     """``|imbalance|**exponent * factor``, zero below one unit of currency."""
     size = abs(imbalance)
     return 0.0 if size < 1.0 else size**exponent * factor
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def imbalance_impact(before, after, markets, m):  # type: ignore[no-untyped-def]
     """Money that a trade gets (pays, if negative) for moving the imbalance; each side of a crossover by its factor."""
     if markets[m, POSITIVE] == 0.0 and markets[m, NEGATIVE] == 0.0:
@@ -84,7 +84,7 @@ def imbalance_impact(before, after, markets, m):  # type: ignore[no-untyped-def]
     return removed - imbalance_cost(after, markets[m, NEGATIVE], markets[m, EXPONENT])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def closing_charge(size, price, entry, skew, markets, m):  # type: ignore[no-untyped-def]
     """What the test counts against a position for closing it: fees, and a negative impact up to its cap; <= 0."""
     if size == 0.0:
@@ -96,13 +96,13 @@ def closing_charge(size, price, entry, skew, markets, m):  # type: ignore[no-unt
     return charge
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def bankruptcy_price(size, price, equity, share):  # type: ignore[no-untyped-def]
     """The price at which closing uses up the position's share of the equity: ``price - equity share / size``."""
     return price - equity * share / size
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def limit_price(size, price, equity, required, of_position, rules):  # type: ignore[no-untyped-def]
     """The worst price at which the venue's order fills: the mark when the margin just suffices, then further."""
     depth = rules[ADJUSTMENT] * (1.0 - equity / required)
@@ -110,7 +110,7 @@ def limit_price(size, price, equity, required, of_position, rules):  # type: ign
     return price - depth * rules[SPREAD] * of_position / size
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def fill_price(price, delta, closed, skew, markets, m):  # type: ignore[no-untyped-def]
     """Average price of closing ``delta`` (below 0: a sale) after ``closed`` currency went the same way in this step."""
     if markets[m, SKEW_SCALE] < math.inf:
@@ -119,7 +119,7 @@ def fill_price(price, delta, closed, skew, markets, m):  # type: ignore[no-untyp
     return price * max(1.0 - moved, 0.0) if delta < 0.0 else price * (1.0 + moved)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def is_liquidatable(equity, required, rules):  # type: ignore[no-untyped-def]
     """Whether the margin lacks; an account that requires none never is."""
     if required <= 0.0:
@@ -129,7 +129,7 @@ def is_liquidatable(equity, required, rules):  # type: ignore[no-untyped-def]
     return equity <= required if rules[EQUAL] > 0.0 else equity < required
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def is_riskier(equity_a, required_a, equity_b, required_b):  # type: ignore[no-untyped-def]
     """Whether a is strictly riskier than b: lower equity over requirement, then the larger requirement."""
     a = equity_a * required_b
@@ -141,7 +141,7 @@ def is_riskier(equity_a, required_a, equity_b, required_b):  # type: ignore[no-u
     return required_a == 0.0 and equity_a < equity_b
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@leaf()
 def keeper_reward(reward, positions, available, rules):  # type: ignore[no-untyped-def]
     """What the liquidator is paid: the markets' rewards, between the bounds that the venue sets."""
     if rules[KEEPER] == 0.0:
