@@ -68,6 +68,19 @@ def test_tails_and_counts_are_those_of_the_columns(runs):
         np.testing.assert_array_equal(streamed.data.counts[row], counts)
 
 
+def test_half_a_micro_block_at_a_time_gives_the_same_bits(monkeypatch):
+    source = random_paths(np.random.default_rng(4), 2 * MICRO_BLOCK + 700, 10, 2, 0.04)
+    worth = source.spot.sum()
+    accounts = [Account(dict.fromkeys(source.assets, 1.0), {"USD": share * worth}) for share in (0.6, 0.75)]
+    terms = Terms(liquidation_threshold=0.85, margin_call=1.05, restore_to=1.2, mark="bridge")
+    whole = run_margin(source, accounts, terms).data
+    monkeypatch.setattr("collatrisk.margining.task._CACHED_FLOATS", 1)
+    parts = run_margin(source, accounts, terms).data
+    assert parts.moments == whole.moments
+    assert (parts.counts == whole.counts).all()
+    assert whole.counts.any()
+
+
 def test_the_book_is_the_sum_of_its_accounts(runs):
     _, _, kept, _ = runs
     amounts, events, lowest = kept.data.amounts, kept.data.events, METRICS.index("min_health_factor")

@@ -74,11 +74,11 @@ def add_book(kept, eventful, slots, n_eventful, amounts, events):  # type: ignor
 
 @leaf()
 def _sum_columns(columns, first, last, largest_root, total, square):  # type: ignore[no-untyped-def]
-    """Sums of the five columns, side by side: each of the ten sums waits for itself alone."""
+    """Add to the sums of the five columns, side by side: each of the ten sums waits for itself alone."""
     a, b, c = columns[0, first:last], columns[1, first:last], columns[2, first:last]
     d, e = columns[3, first:last], columns[4, first:last]
-    sa = sb = sc = sd = se = 0.0
-    qa = qb = qc = qd = qe = 0.0
+    sa, sb, sc, sd, se = total[0], total[1], total[2], total[3], total[4]
+    qa, qb, qc, qd, qe = square[0], square[1], square[2], square[3], square[4]
     for p in range(a.size):
         sa += a[p]
         sb += b[p]
@@ -125,7 +125,7 @@ def sum_outcomes(  # type: ignore[no-untyped-def]
         value, and that of MIN_HEALTH has its sign turned; of the others those above zero count.
     floors : float64 (n_rows, n_tails), values of the last two tails that are not above it are left out; -inf leaves
         out none.
-    sums, squares : float64 (n_micro, n_rows, n_amounts), overwritten.
+    sums, squares : float64 (n_micro, n_rows, n_amounts), added to: a micro-block in parts gives the same bits as whole.
     counts : int64 (n_rows, N_EVENTS, n_steps + 1), added to.
     tails : float64 (n_rows, n_tails, capacity), appended to. sizes : int64 (n_rows, n_tails), values in each, moved on.
     """
@@ -135,9 +135,6 @@ def sum_outcomes(  # type: ignore[no-untyped-def]
     for a in range(n_rows):
         for block in range(sums.shape[0]):
             total, square = sums[block, a], squares[block, a]
-            for m in range(n_amounts):
-                total[m] = 0.0
-                square[m] = 0.0
             first = block * micro
             ends = min(first + micro, n_paths)
             _sum_columns(kept[a], first, ends, largest_root, total[INTEREST:], square[INTEREST:])

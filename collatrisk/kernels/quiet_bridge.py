@@ -185,10 +185,11 @@ def _minimum(per_growth, start, end, draw, variance):  # type: ignore[no-untyped
 def _scatter(minimum, near, level, work):  # type: ignore[no-untyped-def]
     """The lowest so far, and SAFE_STEPS up to the first bridge that falls below the level or is none."""
     for n in range(minimum.size):
-        k = near[n] % TILE
+        place = np.uint64(near[n])
+        k = place % np.uint64(TILE)
         least = minimum[n]
         if not (level <= least < np.inf):
-            work[SAFE_STEPS + k] = min(work[SAFE_STEPS + k], np.float64(near[n] // TILE))
+            work[SAFE_STEPS + k] = min(work[SAFE_STEPS + k], np.float64(place // np.uint64(TILE)))
         work[LOWEST + k] = min(work[LOWEST + k], least)
         work[BOUND + k] = min(work[BOUND + k], max(least, level) * _ROOM)
 
@@ -288,7 +289,9 @@ def follow_bridges(  # type: ignore[no-untyped-def]
     for k in range(TILE):
         work[BOUND + k] = max(work[LOWEST + k], level) * _ROOM
     n = 0
-    for t in range(1, rows):
+    for i in range(n_steps):
+        # From both ends inwards: the lowest point of a path lies more often there (arcsine law).
+        t = 1 + i // 2 if i % 2 == 0 else n_steps - i // 2
         at = t * TILE
         before, now = history[at - TILE : at], history[at : at + TILE]
         words = leads[lead_row(t) * TILE : lead_row(t) * TILE + TILE]
@@ -305,7 +308,7 @@ def follow_bridges(  # type: ignore[no-untyped-def]
             _find_wanted(before, now, words, work[SPREAD : SPREAD + width], 1.0 / growth, t, work)
         found, _ = _compress(work[WANTED : WANTED + width], -0.5, np.inf, listed[n:])
         n += found
-        if n > ENOUGH or (t == n_steps and n > 0):
+        if n > ENOUGH or (i == n_steps - 1 and n > 0):
             _compute(
                 n, prices, variance, step, first, n_paths, rows, growth, level, held, owed, thresholds, book, rho,
                 powers, key, first_path, leads, history, listed, near, scratch, work,

@@ -13,7 +13,7 @@ import math
 
 import numpy as np
 
-from collatrisk.kernels.bridge_uniforms import bridge_uniform
+from collatrisk.kernels.bridge_uniforms import fill_leads, joined, lead_row, lead_shift, trailing
 from collatrisk.kernels.jit import njit
 from collatrisk.kernels.special import exp, log
 
@@ -52,6 +52,7 @@ def running_minimum(  # type: ignore[no-untyped-def]
     now = np.empty((n_assets, LANES))
     spread = np.zeros((n_assets, LANES))
     twice_log = np.zeros(LANES)
+    words = np.empty((2, LANES), np.uint64)
     ratio = np.empty((n_mixes, LANES))
     lowest = np.empty((n_mixes, LANES))
     end = np.empty(LANES)
@@ -72,7 +73,12 @@ def running_minimum(  # type: ignore[no-untyped-def]
                 before, now = now, before
                 _load_relative(prices, t, first, width, now)
                 if any_bridged:
-                    _load_step(variance[t - 1], bridge_key, first_path + first, t, first, width, spread, twice_log)
+                    if t == 1 or t % 16 == 0:
+                        fill_leads(bridge_key, first_path + first, t // 16, words[0], words[1])
+                    leads = words[lead_row(t) % np.uint64(2)]
+                    _load_step(
+                        variance[t - 1], bridge_key, first_path + first, t, first, width, leads, spread, twice_log
+                    )
                 for m in range(n_mixes):
                     _mix_ratio(coefficients[m], cash[m], used[m], n_used[m], now, end)
                     if bridged[m]:
@@ -118,14 +124,16 @@ def _load_relative(prices, t, first, width, relative):  # type: ignore[no-untype
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _load_step(variance, key, first_path, t, first, width, spread, twice_log):  # type: ignore[no-untyped-def]
+def _load_step(variance, key, first_path, t, first, width, leads, spread, twice_log):  # type: ignore[no-untyped-def]
     """Standard deviations of the step that ends at t, and -2 ln U of its bridge."""
     for i in range(spread.shape[0]):
         row = variance[i]
         for k in range(LANES):
             spread[i, k] = math.sqrt(row[first + k if k < width else first])
+    shift = lead_shift(t)
     for k in range(LANES):
-        twice_log[k] = -2.0 * log(bridge_uniform(key, first_path + k, t))
+        rest = trailing(np.uint64(key), np.uint64(first_path + k), np.uint64(t))
+        twice_log[k] = -2.0 * log(joined(leads[k], shift, rest))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

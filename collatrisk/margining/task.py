@@ -89,14 +89,14 @@ class MarginTask:
         object.__setattr__(self, "_metrics", (n_rows, len(metrics), wanted))
 
     def __call__(self, first: int, last: int) -> BlockResult:
-        """Run the paths `first` to `last` - 1: as many micro-blocks at a time as the caches hold."""
+        """Run the paths `first` to `last` - 1: as many at a time as the caches hold."""
         # numba is slow to import: only workers that run paths need it.
         from collatrisk.kernels.margin_columns import sum_outcomes, write_paths
 
         n_rows, n_metrics, wanted = self._metrics
         n_micro = -(-(last - first) // MICRO_BLOCK)
         counts = np.zeros((n_rows, len(EVENTS), self.n_steps + 1), dtype=np.int64)
-        sums = np.empty((2, n_micro, n_rows, n_metrics))
+        sums = np.zeros((2, n_micro, n_rows, n_metrics))
         tails = kept_array("tails", (n_rows, wanted.size, last - first))
         sizes = np.zeros((n_rows, wanted.size), dtype=np.int64)
         kept = _Columns(n_rows, last - first, n_metrics) if self.keep_paths else None
@@ -122,13 +122,13 @@ class MarginTask:
         )
 
     def _paths_at_once(self, n_micro: int) -> int:
-        """Whole micro-blocks whose prices and outcomes fit the last-level cache, at least one, and about as many in
-        each part of a block."""
+        """Whole micro-blocks whose prices and outcomes fit the last-level cache, about as many in each part of a block;
+        half a one where none fits, which is as few paths as the kernel simulates at once."""
         n_rows, n_metrics, _ = self._metrics
         steps = self.n_steps * (2 if self._bridge else 1) + 1
         floats = len(self.source.assets) * steps + n_rows * n_metrics
-        parts = -(-n_micro // max(1, _CACHED_FLOATS // (floats * MICRO_BLOCK)))
-        return -(-n_micro // parts) * MICRO_BLOCK
+        fitting = _CACHED_FLOATS // (floats * MICRO_BLOCK)
+        return -(-n_micro // -(-n_micro // fitting)) * MICRO_BLOCK if fitting else MICRO_BLOCK // 2
 
     def _part(self, first: int, last: int) -> tuple[Part, bool]:
         """Outcomes of the paths `first` to `last` - 1, until this thread's next call, and whether the source gave step
