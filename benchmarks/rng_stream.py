@@ -3,9 +3,11 @@
 python benchmarks/rng_stream.py paths | dieharder -a -g 200
 python benchmarks/rng_stream.py steps | dieharder -a -g 200
 
-Three orders in which the library walks through the counters: `paths` (consecutive paths of one step and asset), `steps`
-(64 steps of 8 assets of one path, then the next path) and `uniforms` (the leading 32 bits of the uniforms of
-consecutive paths, the ones that the Brownian bridge uses).
+Four orders in which the library walks through the counters: `paths` (consecutive paths of one step and asset), `steps`
+(64 steps of 8 assets of one path, then the next path), `uniforms` (the leading 32 bits of the uniforms of consecutive
+paths) and `bridge` (the leading 32 bits of those that the Brownian bridge uses: 64 steps of one path, then the next).
+
+TestU01's batteries read the same stream: see `testu01.c`.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from collatrisk.base.keys import Purpose, stream_key
+from collatrisk.kernels.bridge_uniforms import bridge_uniform
 from collatrisk.kernels.random import fill_uniforms, philox
 
 BLOCK = 1 << 18
@@ -51,7 +54,19 @@ def leading_bits(key: np.uint64, first: int, out: NDArray[np.uint32]) -> None:
     out[:] = uniforms * 2.0**32
 
 
-ORDERS = {"paths": (words_by_path, 4), "steps": (words_by_step, 4 * STEPS * ASSETS), "uniforms": (leading_bits, 1)}
+@njit(cache=True, nogil=True, error_model="numpy")
+def leading_bits_of_bridges(key, first, out):  # type: ignore[no-untyped-def]
+    """The leading 32 bits of the uniforms of the bridges of every step of one path after the other."""
+    for i in range(out.size):
+        out[i] = np.uint32(bridge_uniform(key, first + i // STEPS, i % STEPS + 1) * 2.0**32)
+
+
+ORDERS = {
+    "paths": (words_by_path, 4),
+    "steps": (words_by_step, 4 * STEPS * ASSETS),
+    "uniforms": (leading_bits, 1),
+    "bridge": (leading_bits_of_bridges, STEPS),
+}
 
 
 def main() -> None:
