@@ -29,7 +29,6 @@ from collatrisk.kernels.quiet import (
     LOWEST,
     N_WORK,
     NEAR,
-    NEARER,
     TILE,
     fill,
     follow,
@@ -48,6 +47,7 @@ def find_eventful(
     prices: _Reals, variance: _Reals, n_assets: int, n_paths: int, columns: _Wholes, correlation: _Floats,
     first_path: int, n_steps: int, held: _Floats, owed: _Floats, thresholds: _Floats, rules: _Floats, switches: _Wholes,
     bridge_key: np.uint64, kept: _Floats, eventful: _Wholes, starts: _Wholes, n_eventful: _Wholes,
+    floors: _Floats | None = None,
 ) -> None:  # fmt: skip
     """Follow every account as if nothing happened, and list the paths on which something may.
 
@@ -67,13 +67,16 @@ def find_eventful(
     kept : float64 (>= n_accounts, N_COLUMNS, n_paths), overwritten: the columns of paths without events.
     eventful, starts : int64 (n_accounts, n_paths), overwritten: the paths in ascending order, and the step from which
         on to run each. n_eventful : int64 (n_accounts,), overwritten.
+    floors : float64 (n_accounts,), down to which the lowest health factors in `kept` are wanted, where they are below
+        the level of the call; None: no further than that level.
     """
     n_slots = columns.size + 1
+    floors = np.maximum(rules[:, CALL], 1.0) if floors is None else floors
     bridged = variance.size > 0 and bool((switches[:, BRIDGE] == 1).any())
     rows = n_steps + 1 if bridged else 1
     _find_eventful(
         prices, variance, n_assets, n_paths, columns, correlation, first_path, n_steps, held, owed, thresholds, rules,
-        switches, bridge_key, kept, eventful, starts, n_eventful, bridged, np.empty(3 * rows * TILE),
+        switches, floors, bridge_key, kept, eventful, starts, n_eventful, bridged, np.empty(3 * rows * TILE),
         np.empty(lead_rows(n_steps) * TILE, np.uint64), np.empty(2 * AT_ONCE, np.int64),
         np.empty((SHARES + 2 + n_slots) * AT_ONCE + rows), np.ones(N_WORK), np.empty((3, n_slots)),
         np.empty((n_slots, n_slots)), np.empty((2, 3, n_slots), np.int64),
@@ -83,8 +86,8 @@ def find_eventful(
 @njit(cache=True, nogil=True, error_model="numpy", _nrt=False)
 def _find_eventful(  # type: ignore[no-untyped-def]
     prices, variance, n_assets, n_paths, columns, correlation, first_path, n_steps, held, owed, thresholds, rules,
-    switches, bridge_key, kept, eventful, starts, n_eventful, bridged, history, leads, near, packed, work, scratch,
-    rho, slots,
+    switches, floors, bridge_key, kept, eventful, starts, n_eventful, bridged, history, leads, near, packed, work,
+    scratch, rho, slots,
 ):  # fmt: skip
     n_accounts = held.shape[0]
     rows = n_steps + 1 if bridged else 1
@@ -96,18 +99,18 @@ def _find_eventful(  # type: ignore[no-untyped-def]
             load_leads(bridge_key, first_path + first, n_steps, leads)
         for a in range(n_accounts):
             book = open_book(held[a], owed[a], thresholds[a], columns, correlation, slots[0], slots[1], scratch, rho)
-            level = max(rules[a, CALL], 1.0)
+            level = max(rules[a, CALL], 1.0) * NEAR
             debt = follow(
-                prices, n_assets, n_paths, first, width, n_steps, rules[a, GROWTH], level * NEARER, held[a], owed[a],
+                prices, n_assets, n_paths, first, width, n_steps, rules[a, GROWTH], level, held[a], owed[a],
                 thresholds[a], book, history, rows, work,
             )  # fmt: skip
             if bridged and switches[a, BRIDGE] == 1:
                 follow_bridges(
-                    prices, variance, n_assets, n_paths, first, width, n_steps, rules[a, GROWTH], level * NEARER,
-                    held[a], owed[a], thresholds[a], book, rho, bridge_key, first_path + first, leads, history, near,
-                    packed, work,
+                    prices, variance, n_assets, n_paths, first, width, n_steps, rules[a, GROWTH], level,
+                    min(floors[a] * NEAR, level), held[a], owed[a], thresholds[a], book, rho, bridge_key,
+                    first_path + first, leads, history, near, packed, work,
                 )  # fmt: skip
-            n_eventful[a] = note_eventful(work, level * NEAR, first, width, eventful[a], starts[a], n_eventful[a])
+            n_eventful[a] = note_eventful(work, level, first, width, eventful[a], starts[a], n_eventful[a])
             _write_columns(
                 prices, n_assets, n_paths, first, width, n_steps, held[a], debt, book, history, rows, work, kept[a]
             )

@@ -3,7 +3,7 @@
 Most paths never come near a margin call. On them holdings stay as they are, so a health factor is one multiplication
 and addition a price, vector code throughout. Paths whose lowest health factor comes within `NEAR` of the call level go
 on to the state machine, which decides for itself: the two passes need not round alike. It starts one step before the
-health factor first comes within `NEARER`, which is wider, so that no step is left out on which anything can be due.
+health factor first comes so near, so that no step is left out on which anything can be due.
 
 A tile is `TILE` paths. What belongs to a tile lies in one flat array at fixed distances (rows LOWEST, ...), so that the
 compiler need not test whether its rows overlap; lanes beyond the block hold stale numbers that nobody reads.
@@ -19,16 +19,14 @@ from collatrisk.kernels.special import fma
 
 TILE = 256
 NEAR = 1.0 + 1e-9
-NEARER = 1.0 + 2e-9
 
 LOWEST = 0  # health factor so far
 SAFE_STEPS = TILE  # steps before the first on which the health factor may be below the level
-BOUND = 2 * TILE  # what a bridge must fall below to count, and a little more
-SPREAD = 3 * TILE
-MOST = 4 * TILE
-WANTED = 5 * TILE
-INTEREST = 6 * TILE
-N_WORK = 7 * TILE
+SPREAD = 2 * TILE
+MOST = 3 * TILE
+WANTED = 4 * TILE
+INTEREST = 5 * TILE
+N_WORK = 6 * TILE
 # Parts of the history of a tile, each of n_steps + 1 rows where bridges are sampled, of one row elsewhere.
 HEALTH, COUNTED, DEBT = range(3)
 

@@ -26,7 +26,6 @@ import numpy as np
 from collatrisk.kernels.bridge_uniforms import fill_leads, joined, lead_row, lead_shift, least_uniform, trailing
 from collatrisk.kernels.jit import leaf, njit
 from collatrisk.kernels.quiet import (
-    BOUND,
     COUNTED,
     DEBT,
     LOWEST,
@@ -80,22 +79,25 @@ def _bound_many(counted, most, work):  # type: ignore[no-untyped-def]
 
 
 @leaf()
-def _find_wanted(before, after, leads, spread, per_growth, t, work):  # type: ignore[no-untyped-def]
+def _find_wanted(before, after, leads, spread, per_growth, level, floor, t, work):  # type: ignore[no-untyped-def]
     """WANTED: the place of the lane in the history where the bridge of step t may fall below what counts, -1 elsewhere.
 
-    spread : at least the variance of the step of ln(health factor), one a lane of the tile.
+    spread : at least the variance of the step of ln(health factor), one a lane of the tile. A path that is known to be
+    below the level by then, and below the floor, needs no more.
     """
     at = t * TILE
+    now = np.float64(t)
     shift = lead_shift(t)
     for k in range(spread.size):
-        least = work[BOUND + k]
+        least = max(work[LOWEST + k], level) * _ROOM
         start = before[k] * per_growth
         end = after[k]
         bits = np.float64(np.float64(least_uniform(leads[k], shift)).view(np.int64))
         reach = spread[k] * fma(bits, -_PER_BIT, _PER_BIT * _BITS_OF_ONE)
         clear = (start - least) * (end - least) > reach * (start * end)
         away = (start > least) & (end > least) & clear
-        work[WANTED + k] = -1.0 if away else np.float64(at + k)
+        known = (work[SAFE_STEPS + k] <= now) & (work[LOWEST + k] < floor)
+        work[WANTED + k] = -1.0 if away | known else np.float64(at + k)
 
 
 @leaf()
@@ -191,7 +193,6 @@ def _scatter(minimum, near, level, work):  # type: ignore[no-untyped-def]
         if not (level <= least < np.inf):
             work[SAFE_STEPS + k] = min(work[SAFE_STEPS + k], np.float64(place // np.uint64(TILE)))
         work[LOWEST + k] = min(work[LOWEST + k], least)
-        work[BOUND + k] = min(work[BOUND + k], max(least, level) * _ROOM)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
@@ -260,18 +261,19 @@ def _compute(  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def follow_bridges(  # type: ignore[no-untyped-def]
-    prices, variance, n_assets, n_paths, first, width, n_steps, growth, level, held, owed, thresholds, book, rho,
-    key, first_path, leads, history, near, scratch, work,
+    prices, variance, n_assets, n_paths, first, width, n_steps, growth, level, floor, held, owed, thresholds, book,
+    rho, key, first_path, leads, history, near, scratch, work,
 ):  # fmt: skip
     """After `follow` with all rows of `history`: LOWEST and SAFE_STEPS with the minima inside the steps.
 
-    LOWEST is exact where it is at least `level`, and below `level` where the bridges take it there. SAFE_STEPS may be
+    LOWEST is exact where it is at least `floor`, and below `floor` where the bridges take it there. SAFE_STEPS may be
     fewer than there are, where nothing moves between.
 
     Parameters
     ----------
     prices, n_assets, n_paths, first, width, n_steps, growth, level, held, owed, thresholds, book, history, work : as in
         `follow`. variance : float64, flat (>= n_steps, n_assets, n_paths). rho : as filled by `open_book`.
+    floor : health factor, at most `level`.
     key : uint64, of Purpose.BRIDGE. first_path : int, number of the tile's first path. leads : of `load_leads`.
     near : int64 (2 * AT_ONCE,), scratch : float64 ((SHARES + 2 + n_slots) * AT_ONCE + n_steps + 1,), of which the first
         AT_ONCE + EIGHT list what is wanted.
@@ -286,8 +288,6 @@ def follow_bridges(  # type: ignore[no-untyped-def]
     for t in range(n_steps):
         powers[t + 1] = powers[t] * growth
     most = _largest_correlation(rho, n_risky)
-    for k in range(TILE):
-        work[BOUND + k] = max(work[LOWEST + k], level) * _ROOM
     n = 0
     for i in range(n_steps):
         # From both ends inwards: the lowest point of a path lies more often there (arcsine law).
@@ -303,9 +303,9 @@ def follow_bridges(  # type: ignore[no-untyped-def]
             _bound_spread(prices, variance, start, n_paths, width, book, counted, most, work)
         if n_owed == 0 and n_risky == 1:  # its share is at most 1: nothing is beside it but cash
             own = start + places[2, 0] * n_paths
-            _find_wanted(before, now, words, variance[own : own + width], 1.0 / growth, t, work)
+            _find_wanted(before, now, words, variance[own : own + width], 1.0 / growth, level, floor, t, work)
         else:
-            _find_wanted(before, now, words, work[SPREAD : SPREAD + width], 1.0 / growth, t, work)
+            _find_wanted(before, now, words, work[SPREAD : SPREAD + width], 1.0 / growth, level, floor, t, work)
         found, _ = _compress(work[WANTED : WANTED + width], -0.5, np.inf, listed[n:])
         n += found
         if n > ENOUGH or (i == n_steps - 1 and n > 0):

@@ -92,7 +92,10 @@ class SweepTask:
         kept = kept_array("columns", (n_rows, at.N_COLUMNS, n_paths))
         found, begun = kept_array("eventful", (2, n_rows, n_paths), np.int64)
         n_found = np.zeros(n_rows, dtype=np.int64)
-        find_eventful(*paths, held, owed, thresholds, rules, switches, self.bridge_key, kept, found, begun, n_found)
+        floors = np.full(n_rows, np.inf)
+        np.minimum.at(floors, self.rows, self.levels)
+        out = kept, found, begun, n_found
+        find_eventful(*paths, held, owed, thresholds, rules, switches, self.bridge_key, *out, floors)
         lowest = kept[:, at.MIN_HEALTH - at.INTEREST]
         shared = min(self.n_covered, 1)
         n_lists = shared + len(self.rows) - self.n_covered
