@@ -48,23 +48,23 @@ def test_ranges_cover_every_path_once(n_paths: int, micro_blocks: int) -> None:
     assert all(last - first == micro_blocks * MICRO_BLOCK for first, last in ranges[:-1])
 
 
-@given(st.integers(1, 3_000_000), st.integers(1, 70))
-def test_ranges_that_nobody_chose_are_even_and_as_many_for_each_worker(n_paths: int, workers: int) -> None:
-    ranges = usual_ranges(n_paths, workers)
+@given(st.integers(1, 3_000_000), st.integers(1, 70), st.sampled_from([16, 25]))
+def test_ranges_that_nobody_chose_are_even_and_as_many_for_each_worker(n_paths: int, workers: int, most: int) -> None:
+    ranges = usual_ranges(n_paths, workers, most * MICRO_BLOCK)
     assert ranges[0][0] == 0
     assert ranges[-1][1] == n_paths
     assert all(left[1] == right[0] for left, right in pairwise(ranges))
     whole = [-(-(last - first) // MICRO_BLOCK) for first, last in ranges]
     assert max(whole) - min(whole) <= 1
-    assert 1 <= max(whole) <= 16
+    assert 1 <= max(whole) <= most
     assert all(first % MICRO_BLOCK == 0 for first, _ in ranges)
     assert len(ranges) % workers == 0 or max(whole) == 1
 
 
-def test_two_workers_share_a_hundred_thousand_paths_in_eight_blocks() -> None:
-    assert len(usual_ranges(100_000, 2)) == 8
-    assert len(usual_ranges(100_000, 1)) == 7
-    assert len(usual_ranges(1_000_000, 2)) == 62
+def test_how_many_blocks_nobody_chose() -> None:
+    assert [len(usual_ranges(n, 2)) for n in (1_000, 5_000, 100_000, 1_000_000)] == [1, 2, 8, 62]
+    assert [len(usual_ranges(n, 2, 25 * MICRO_BLOCK)) for n in (5_000, 100_000, 1_000_000)] == [2, 4, 40]
+    assert len(usual_ranges(100_000, 16)) == 32
 
 
 def test_results_come_in_path_order_whatever_the_executor(executor: Executor | None) -> None:

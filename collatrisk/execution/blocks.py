@@ -17,21 +17,25 @@ from collatrisk.base.validation import Problems
 MICRO_BLOCK = 1024
 """Paths in a micro-block: sums over paths are taken inside micro-blocks first, then over the micro-blocks."""
 
+LARGEST_BLOCK = 16 * MICRO_BLOCK
+"""Paths of the largest block where nobody chose: its prices are in memory at once."""
+
 Result = TypeVar("Result")
 Progress = Callable[[int, int], object]
 _WAITING_PER_WORKER = 4  # with fewer, workers wait for the thread that takes results while it waits for its turn
-_BLOCKS_PER_WORKER = 4
-_LEAST, _MOST = 4, 16  # micro-blocks
+_BLOCKS_PER_WORKER = 2
+_LEAST = 4  # micro-blocks
 
 
-def usual_ranges(n_paths: int, workers: int) -> list[tuple[int, int]]:
-    """The ranges of paths where nobody chose: four a worker, of 4 to 16 micro-blocks, as even as micro-blocks allow.
+def usual_ranges(n_paths: int, workers: int, largest: int = LARGEST_BLOCK) -> list[tuple[int, int]]:
+    """The ranges of paths where nobody chose: two a worker, of 4 micro-blocks to `largest` paths, as even as
+    micro-blocks allow.
 
     A block costs a tenth of a millisecond beside its paths, more where workers take turns at Python; and workers end
     together if each has as many blocks as the others.
     """
     whole = -(-n_paths // MICRO_BLOCK)
-    blocks = max(-(-whole // _MOST), min(_BLOCKS_PER_WORKER * workers, whole // _LEAST))
+    blocks = max(-(-whole * MICRO_BLOCK // largest), min(_BLOCKS_PER_WORKER * workers, whole // _LEAST))
     blocks = min(-(-blocks // workers) * workers, whole)
     ends = [min(whole * (block + 1) // blocks * MICRO_BLOCK, n_paths) for block in range(blocks)]
     return list(zip([0, *ends[:-1]], ends, strict=True))
@@ -68,6 +72,7 @@ def iter_blocks(
     n_paths: int,
     *,
     size: int | None = None,
+    largest: int = LARGEST_BLOCK,
     executor: Executor | None = None,
     on_done: Progress | None = None,
 ) -> Iterator[Result]:
@@ -81,6 +86,7 @@ def iter_blocks(
     function : picklable if the executor uses processes; called with the half-open range of its paths.
     n_paths : int >= 1.
     size : int, paths a block, a multiple of `MICRO_BLOCK`; None for `usual_ranges`.
+    largest : int, paths of the largest block where `size` is None; more for functions that cut their blocks again.
     executor : any `concurrent.futures.Executor`; None runs in this thread.
     on_done : called in this thread as ``on_done(paths_done, n_paths)`` after each block.
 
@@ -103,7 +109,7 @@ def iter_blocks(
     if size is None:
         n_paths = problems.integer("n_paths", n_paths, low=1, remedy="give at least one path")
     problems.raise_if_any()
-    ranges = usual_ranges(n_paths, _workers(executor)) if size is None else block_ranges(n_paths, size)
+    ranges = usual_ranges(n_paths, _workers(executor), largest) if size is None else block_ranges(n_paths, size)
     if executor is None:
         return _serial(function, ranges, on_done)
     return _submitted(function, ranges, executor, on_done)

@@ -94,7 +94,8 @@ def run_margin(
         cure_key=stream_key(source.seed, Purpose.CURE),
         keep_paths=keep == "paths" or source.overlap > 1,
     )
-    blocks = iter_blocks(task, source.n_paths, size=block_size, executor=executor, on_done=progress)
+    largest = task.largest_block
+    blocks = iter_blocks(task, source.n_paths, size=block_size, largest=largest, executor=executor, on_done=progress)
     gathered = gather(blocks, tail_size(source.n_paths, lowest_level), task.settles, task.floors)
     return Outcomes(
         accounts=names,

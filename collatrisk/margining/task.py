@@ -121,6 +121,11 @@ class MarginTask:
             bridged=bridged,
         )
 
+    @property
+    def largest_block(self) -> int:
+        """Paths of a block where nobody chose: a single account holds little beside its part, so few blocks do."""
+        return (25 if self._metrics[0] == 1 else 16) * MICRO_BLOCK
+
     def _paths_at_once(self, n_micro: int) -> int:
         """Whole micro-blocks whose prices and outcomes fit the last-level cache, about as many in each part of a block;
         half a one where none fits, which is as few paths as the kernel simulates at once."""
