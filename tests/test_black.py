@@ -215,3 +215,17 @@ def test_arrays_of_one_shape_go_to_the_kernel_as_they_are():
     assert [array.size for array in inputs] == [6, 6, 1, 6, 1, 1]
     assert [array.flags.writeable for array in inputs] == [True, True, True, True, True, True]
     assert inputs[5][0] == -1.0
+
+
+def test_read_only_inputs_are_neither_compiled_anew_nor_written_to():
+    from collatrisk.kernels.black import black_prices
+
+    forwards = np.linspace(0.5, 2.0, 11)
+    wanted = cr.black_price(forwards, 1.0, 0.5, 1.0)
+    known = len(black_prices.signatures)
+    given = forwards.copy()
+    given.flags.writeable = False
+    assert np.array_equal(cr.black_price(given, 1.0, 0.5, np.broadcast_to(1.0, 11)), wanted)
+    assert len(black_prices.signatures) == known
+    assert np.array_equal(given, forwards)
+    assert not given.flags.writeable

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from collatrisk.kernels import cache
+from collatrisk.kernels.jit import njit
 
 _DRAW = """
 from numba.core import event
@@ -143,3 +144,19 @@ def test_a_collector_that_somebody_set_otherwise_stays_so(thresholds):
     gc.set_threshold(1234, 5, 6)
     listener.on_end(None)
     assert gc.get_threshold() == (1234, 5, 6)
+
+
+def test_a_number_that_is_written_down_is_no_type_of_its_own():
+    @njit()
+    def called(a, flag):
+        return a + 1 if flag else a
+
+    @njit()
+    def calling(n):
+        total = 0
+        for _ in range(n):
+            total = called(total, True)  # numba sees the 0 first
+        return total + called(7, False) + called(n, n > 2)
+
+    assert calling(3) == 3 + 7 + 4
+    assert len(called.signatures) == 1

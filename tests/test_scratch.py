@@ -10,6 +10,9 @@ import numpy as np
 
 from collatrisk.execution.scratch import kept_array, kept_buffer
 from collatrisk.margining.gather import Tail
+from collatrisk.scenarios import ScenarioPaths
+from collatrisk.simulation import MarketModel, PathPlan, simulate
+from collatrisk.simulation.scratch import read_scratch
 
 
 def in_thread(work):
@@ -74,3 +77,16 @@ def test_a_tail_keeps_the_largest_whatever_was_guessed():
             expected = np.sort(values.ravel())[-keep:]
             np.testing.assert_array_equal(tail.sketch(values.size).tail, expected)
             assert tail.floor <= expected[0]
+
+
+def test_blocks_of_every_source_are_of_one_type_to_the_compiler():
+    """Kernels are compiled anew for arrays that are read-only or have gaps."""
+    plan = PathPlan(MarketModel.constant({"A": 0.5}), n_paths=8, horizon_days=2, seed=1)
+    wanted = plan.read(0, 8).prices
+    for source in (plan, simulate(plan), ScenarioPaths(("A",), plan.clock, wanted.copy(), tuple("abcdefgh"), "test")):
+        for first, last in ((0, 8), (2, 5)):
+            prices = read_scratch(source, first, last, 2).prices
+            assert np.array_equal(prices, wanted[:, :, first:last])
+            assert (prices.dtype, prices.flags.c_contiguous, prices.flags.writeable) == (np.float64, True, True)
+            prices[:] = 0.0  # they are the caller's until the next call
+            assert np.array_equal(source.read(0, 8).prices, wanted)

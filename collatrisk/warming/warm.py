@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from collatrisk.base.validation import Problems
 
-_MOST_PROCESSES = 4  # then the longest part is the last to end; each takes 400 MB
+_MOST_PROCESSES = 4  # then the longest part is the last to end; each takes up to 1 GB
 
 
 def warmup(
