@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from collatrisk.base.errors import CollatriskError, DataError, Problem
 from collatrisk.base.findings import Finding
@@ -80,12 +80,12 @@ def select_volatility(
     index = returns.index if isinstance(returns, pd.Series) else pd.RangeIndex(values.size)
     series = pd.Series(values, index, name=name)
     seen, proxy_text = _proxy(proxy, series)
-    options: dict[str, Any] = {"window": window, "refit_every": every, "level": level, "presample": presample}
     realised_measure = _measure(measure, series, specs)
+    walk: dict[str, Any] = {"window": window, "refit_every": every, "level": level}
     forecasts = {
-        key: realized_one_step(key, series, realised_measure, spec, window=window, refit_every=every, level=level)
+        key: realized_one_step(key, series, realised_measure, spec, **walk)
         if isinstance(spec, REALIZED_SPECS)
-        else one_step(key, series, spec, **options)
+        else one_step(key, series, spec, **walk, presample=presample)
         for key, spec in specs.items()
     }
     findings = [finding for found in forecasts.values() for finding in found.findings]
@@ -100,24 +100,8 @@ def select_volatility(
         what: pd.DataFrame({key: getattr(forecasts[key], what) for key in specs}, index=ahead.index)
         for what in ("variance", "var", "es")
     }
-    realised, target = ahead[rows], seen.iloc[window:]
-    told = rows & target.notna().to_numpy()
-    scores = {
-        "qlike": pd.DataFrame(
-            {key: qlike(frames["variance"].loc[told, key], target[told]) for key in kept}, index=ahead.index[told]
-        ),
-        "tick": pd.DataFrame(
-            {key: quantile_score(realised, frames["var"].loc[rows, key], level) for key in kept},
-            index=ahead.index[rows],
-        ),
-        "fz0": pd.DataFrame(
-            {
-                key: fissler_ziegel(realised, frames["var"].loc[rows, key], frames["es"].loc[rows, key], level)
-                for key in kept
-            },
-            index=ahead.index[rows],
-        ),
-    }
+    realised = ahead[rows]
+    scores = _losses(frames, realised, seen.iloc[window:], rows, kept, level)
     table = _in_sample(series, realised_measure, specs, presample, findings)
     beyond = {key: int((-realised > frames["var"].loc[rows, key]).sum()) for key in kept}
     table["exceedances"] = pd.Series(beyond, dtype=np.float64)
@@ -233,6 +217,25 @@ def _measure(measure: Any, returns: pd.Series, specs: Mapping[str, AnySpec]) -> 
     problems.check(values.shape == returns.shape, "measure", values.shape, rule, "give a Series with their dates")
     problems.raise_if_any()
     return pd.Series(values, returns.index)
+
+
+def _losses(
+    frames: Mapping[str, pd.DataFrame],
+    realised: pd.Series,
+    target: pd.Series,
+    rows: NDArray[np.bool_],
+    kept: Sequence[str],
+    level: float,
+) -> dict[str, pd.DataFrame]:
+    """What every candidate that is `kept` loses on each day by each score: QLIKE where the proxy `target` is known, the
+    tick score and FZ0 on the days `rows` of `realised`."""
+    told = rows & target.notna().to_numpy()
+    variance, var, es = frames["variance"].loc[told], frames["var"].loc[rows], frames["es"].loc[rows]
+    return {
+        "qlike": pd.DataFrame({key: qlike(variance[key], target[told]) for key in kept}, index=variance.index),
+        "tick": pd.DataFrame({key: quantile_score(realised, var[key], level) for key in kept}, index=var.index),
+        "fz0": pd.DataFrame({key: fissler_ziegel(realised, var[key], es[key], level) for key in kept}, index=var.index),
+    }
 
 
 def _in_sample(
