@@ -47,6 +47,16 @@ def test_all_parts_are_run_whatever_happens_to_the_helpers(processes):
     assert min(seconds.values()) >= 0.0
 
 
+def test_where_no_process_may_be_started_this_one_does_it_all(monkeypatch):
+    def refuse(*arguments, **options):
+        raise PermissionError(1, "not here")
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    ran = []
+    run_all({"a": Part(lambda: ran.append("a")), "b": Part(lambda: ran.append("b"), "a")}, 2, None)
+    assert ran == ["a", "b"]
+
+
 def test_an_error_of_a_part_is_raised():
     with pytest.raises(ZeroDivisionError):
         run_all({"a": Part(lambda: 1 // 0), "b": Part(list, "a")}, 2, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -86,17 +87,21 @@ class Helper:
     """A process of its own that runs parts by name. It imports nothing of the script that this process runs."""
 
     def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "collatrisk.warming"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
-        )
+        self._process: subprocess.Popen[str] | None = None
+        with contextlib.suppress(OSError):  # where no process may be started
+            self._process = subprocess.Popen(
+                [sys.executable or "python", "-P", "-m", "collatrisk.warming"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                text=True,
+                env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+            )
 
     def ask(self, name: str) -> bool:
         """Run a part and wait until it has ended; whether all went well."""
+        if self._process is None:
+            return False
         to, answers = self._process.stdin, self._process.stdout
         assert to is not None
         assert answers is not None
@@ -109,5 +114,6 @@ class Helper:
 
     def end(self) -> None:
         """Stop the process, whatever it is doing."""
-        self._process.terminate()
-        self._process.communicate()
+        if self._process is not None:
+            self._process.terminate()
+            self._process.communicate()
