@@ -79,6 +79,21 @@ def test_kernel_agrees_with_the_twin(case):
             assert outcomes.values(metric)[path] == pytest.approx(expected[metric], rel=1e-10, abs=1e-10), metric
 
 
+@pytest.mark.parametrize("rest", [{}, {"USD": 10.0}])
+def test_a_step_without_variance_has_its_lower_end_and_its_debt_grows_first(rest):
+    """Nothing moves between, but the price has risen at the end: the start with the grown debt is the lower end."""
+    prices = np.array([[[100.0], [103.0], [104.0]]])
+    source = FakePaths(("A",), prices, np.zeros((1, 2, 1)), np.eye(1))
+    terms = Terms({"A": 0.8}, margin_call=1.0, restore_to=1.3, borrow_rate=5.0)
+    counted = 80.0 + rest.get("USD", 0.0)
+    for debt in (counted / 1.3, counted / 1.001):  # seen by the first pass alone, and a call in step 1
+        account = Account({"A": 1.0} | rest, {"USD": debt})
+        outcomes, slow = run_margin(source, account, terms, keep="paths")[0], twin(source, account, terms, 0)
+        assert outcomes.values("min_health_factor")[0] == pytest.approx(slow.min_health, rel=1e-12)
+        assert outcomes.steps("margin_called")[0] == slow.first["margin_called"]
+    assert slow.first["margin_called"] == 1
+
+
 @settings(max_examples=150)
 @given(random_case())
 def test_identities_of_every_path(case):

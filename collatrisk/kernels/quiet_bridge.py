@@ -173,14 +173,15 @@ def _step_variance(rho, shares, n, cross, variance):  # type: ignore[no-untyped-
 @leaf()
 def _minimum(per_growth, start, end, draw, variance):  # type: ignore[no-untyped-def]
     """`draw` <- the bridge's minimum: exp((x0 + x1 - sqrt((x1 - x0)**2 - 2 s2 ln U)) / 2). Healths of zero and infinity
-    have no logarithm here and no bridge: inf."""
+    have no logarithm here and no bridge, nor has a step in which nothing moves: the lower end, which may be that of the
+    start, with the debt grown."""
     for k in range(start.size):
         first = start[k] * per_growth
         last = end[k]
         gap = log(last / first)
         root = math.sqrt(fma(gap, gap, max(variance[k], 0.0) * (-2.0 * log(draw[k]))))
         usable = variance[k] > 0.0 and last > 0.0 and last < np.inf
-        draw[k] = math.sqrt(first * last * exp(-root)) if usable else np.inf
+        draw[k] = math.sqrt(first * last * exp(-root)) if usable else min(first, last)
 
 
 @leaf()
