@@ -25,6 +25,7 @@ from collatrisk.volatility import (
 )
 from collatrisk.volatility.bootstrap import simulate_returns
 from collatrisk.volatility.coordinates import Coordinates, as_vector
+from collatrisk.volatility.curvature import covariances
 from collatrisk.volatility.likelihood import LAMBDA_BOUNDS, NU_BOUNDS, Likelihood, parameter_names
 from collatrisk.volatility.specs import VolatilitySpec
 from collatrisk.volatility.uncertainty import shifted_variances
@@ -259,3 +260,16 @@ def test_intervals_of_the_parameters_cover_the_truth() -> None:
             low, high = np.quantile(values, [0.025, 0.975])
             inside[place] += low <= truth <= high
     assert (np.abs(inside / runs - 0.95) < 4.0 * math.sqrt(0.95 * 0.05 / runs)).all(), inside / runs
+
+
+def test_a_covariance_is_symmetric_though_the_information_is_nearly_singular():
+    rng = np.random.default_rng(1)
+    for _ in range(5):
+        turned = np.linalg.qr(rng.standard_normal((5, 5)))[0]
+        information = turned @ np.diag([1e-9, 0.5, 1.0, 1.0, 2.0]) @ turned.T
+        scores = rng.standard_normal((200, 5))
+        identified, found = covariances(scores.T @ scores, np.eye(5), 0.5 * (information + information.T))
+        assert identified
+        for covariance in found:
+            np.testing.assert_array_equal(covariance, covariance.T)
+            ParameterUncertainty(tuple("abcde"), covariance, np.zeros((1, 5)))

@@ -88,6 +88,7 @@ def covariances(outer: Array, free: Array, information: Array) -> tuple[bool, tu
     found = []
     for part in (inverse, inverse @ meat @ inverse, middle):
         covariance = free @ part @ free.T
+        covariance = 0.5 * (covariance + covariance.T)  # inverses of what is nearly singular are not quite symmetric
         covariance[still, :] = covariance[:, still] = np.nan
         found.append(covariance)
     return True, (found[0], found[1], found[2])
