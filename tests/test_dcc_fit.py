@@ -190,3 +190,17 @@ def test_specs_and_fits_survive_files_and_pickles(spec):
 def test_bad_specs_say_what_is_wrong(make, rule):
     with pytest.raises(InputError, match=rule):
         make()
+
+
+@pytest.mark.parametrize("seed", [17, 33, 59])
+def test_an_optimum_at_the_smallest_b_is_found_on_that_bound(seed):
+    scores = np.random.default_rng(seed).standard_normal((500, 2))
+    uniforms = (scores.argsort(axis=0).argsort(axis=0) + 0.5) / 500
+    found = fit_dependence(uniforms, Dcc(copula="gaussian"), assets=("A", "B"), std_errors=False)
+    assert "not-converged" not in {finding.code for finding in found.findings}
+    assert found.dynamics.b == pytest.approx(1e-4, rel=1e-6)
+    likelihood = DynamicLikelihood(ScoreCurve(uniforms).at(None), found.dynamics.motion, None, False, 0.0)
+    near = found.dynamics.a * np.linspace(0.5, 1.5, 41)
+    values = [float(np.sum(likelihood.evaluate(np.array([a, 1e-4, 0.0]))[0])) for a in near]
+    assert int(np.argmax(values)) == 20
+    assert found.loglikelihood == pytest.approx(max(values), abs=1e-9)

@@ -25,6 +25,7 @@ STANDARD, CORRECTED, ASYMMETRIC, EWMA = range(4)
 
 LEAST_SLACK = 1e-6
 LEAST_B = 1e-4
+_AT_BOUND = 1e-12  # from the bound of b: on it
 _MAX_STEPS = 100
 _HALVINGS = 30
 _FAR = 1.0  # decrement of a step after which the curvature is taken anew from the scores
@@ -222,9 +223,12 @@ def evaluate_by_tiles(shape, problem, theta, leaning, values, scores, target_slo
 @njit(cache=True, nogil=True, error_model="numpy")
 def _direction(walk, free):  # type: ignore[no-untyped-def]
     """The Newton step of the variables that are free and that it does not push through a bound at once."""
+    total = 0.0
+    for i in range(SIZE):
+        total += walk[SHARES, i]
     blocked = True
     while blocked:
-        _solve(walk, free)
+        _solve(walk, free, 1.0 - total <= LEAST_B + _AT_BOUND)
         blocked = False
         for i in range(SIZE):
             low = LEAST_SLACK if i == SIZE - 1 else 0.0
@@ -234,30 +238,41 @@ def _direction(walk, free):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _solve(walk, free):  # type: ignore[no-untyped-def]
-    """Curvature times step = slopes among the free variables, with a little on the diagonal; 0 for the others."""
+def _solve(walk, free, bounded):  # type: ignore[no-untyped-def]
+    """Curvature times step = slopes among the free variables, with a little on the diagonal; 0 for the others.
+
+    Where b is on its bound (`bounded`) and the step would lower it, the best step that leaves it there: the slopes
+    less what they have in common, times the curvature's inverse.
+    """
     trace = 0.0
     for i in range(SIZE):
         walk[STEP, i] = 0.0
         if free[i]:
             trace += walk[CURVATURE + i, i]
     ridge = 1e-10 * max(trace, 1e-300)
-    work = np.zeros((SIZE, SIZE + 1))
+    work = np.zeros((SIZE, SIZE + 2))
     for i in range(SIZE):
         for j in range(SIZE):
             work[i, j] = walk[CURVATURE + i, j] if free[i] and free[j] else 0.0
         work[i, i] = work[i, i] + ridge if free[i] else 1.0
         work[i, SIZE] = walk[SLOPES, i] if free[i] else 0.0
+        work[i, SIZE + 1] = 1.0 if free[i] else 0.0
     for i in range(SIZE):
         for k in range(i + 1, SIZE):
             factor = work[k, i] / work[i, i]
-            for j in range(i, SIZE + 1):
+            for j in range(i, SIZE + 2):
                 work[k, j] -= factor * work[i, j]
+    total = rise = 0.0
     for i in range(SIZE - 1, -1, -1):
-        total = work[i, SIZE]
-        for j in range(i + 1, SIZE):
-            total -= work[i, j] * walk[STEP, j]
-        walk[STEP, i] = total / work[i, i]
+        for column in range(SIZE, SIZE + 2):
+            for j in range(i + 1, SIZE):
+                work[i, column] -= work[i, j] * work[j, column]
+            work[i, column] /= work[i, i]
+        total += work[i, SIZE]
+        rise += work[i, SIZE + 1]
+    common = total / rise if bounded and total > 0.0 and rise > 0.0 else 0.0
+    for i in range(SIZE):
+        walk[STEP, i] = work[i, SIZE] - common * work[i, SIZE + 1]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
@@ -316,7 +331,11 @@ def set_off(walk, theta, limit, asymmetric, done):  # type: ignore[no-untyped-de
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _propose(walk, theta, limit):  # type: ignore[no-untyped-def]
-    """The trial at the present fraction of the step, projected on the box; False where no fraction is left."""
+    """The trial at the present fraction of the step, projected on the box and cut where b meets its bound; False where
+    no fraction is left."""
+    begun = 0.0
+    for i in range(SIZE):
+        begun += walk[SHARES, i]
     while walk[COUNTS, CUTS] < _HALVINGS:
         total = 0.0
         for i in range(SIZE):
@@ -324,10 +343,11 @@ def _propose(walk, theta, limit):  # type: ignore[no-untyped-def]
             walk[TRIAL, i] = max(walk[SHARES, i] + walk[COUNTS, FRACTION] * walk[STEP, i], low)
             total += walk[TRIAL, i]
         walk[COUNTS, CUTS] += 1.0
-        if 1.0 - total >= LEAST_B:
+        if 1.0 - total >= LEAST_B - _AT_BOUND:
             theta[0], theta[1], theta[2] = walk[TRIAL, 0], 1.0 - total, walk[TRIAL, 1] / limit
             return True
-        walk[COUNTS, FRACTION] *= 0.5
+        room = 1.0 - LEAST_B - begun
+        walk[COUNTS, FRACTION] *= room / (total - begun) if room > _AT_BOUND else 0.5
     return False
 
 
