@@ -39,7 +39,7 @@ def _code(command: Callable[..., int | None], *args: Any, **kwargs: Any) -> int:
     except (DataError, FitError) as error:
         return refuse(error, REJECTED)
     except KeyboardInterrupt:
-        talk.error("Interrupted. Finished cells are kept: the same command goes on from them.")
+        talk.error("Interrupted. What is finished is kept: the same command goes on from there.")
         return INTERRUPTED
     except BrokenPipeError:
         os._exit(OK)

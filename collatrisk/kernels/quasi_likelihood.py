@@ -167,7 +167,7 @@ def _gather(work, sums, powers, mu, up, down, slopes):  # type: ignore[no-untype
     slopes[4] += _total(sums, _PAST)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def _total(sums, which):  # type: ignore[no-untyped-def]
     total = 0.0
     for j in range(LANES):
@@ -185,7 +185,7 @@ def _clear(sums):  # type: ignore[no-untyped-def]
         sums[_TAILS + j] = 1.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
 def _take_logs(sums, products, logs):  # type: ignore[no-untyped-def]
     for j in range(LANES):
         sums[logs + j] += log(sums[products + j])
