@@ -4,13 +4,14 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 import collatrisk
 from collatrisk.base.errors import InputError
-from collatrisk.warming.line import Line, run_all
+from collatrisk.warming.line import Helper, Line, run_all
 from collatrisk.warming.parts import Part, parts
 
 
@@ -60,6 +61,30 @@ def test_where_no_process_may_be_started_this_one_does_it_all(monkeypatch):
 def test_an_error_of_a_part_is_raised():
     with pytest.raises(ZeroDivisionError):
         run_all({"a": Part(lambda: 1 // 0), "b": Part(list, "a")}, 2, None)
+
+
+def test_nobody_waits_for_a_part_that_has_failed(monkeypatch):
+    """The first to work waits for what comes after the part that fails with the second."""
+    monkeypatch.setattr(Helper, "ask", lambda helper, name: False)
+    failing, raised = threading.Event(), []
+
+    def fail():
+        failing.set()
+        raise ZeroDivisionError
+
+    some = {"held": Part(lambda: failing.wait(20)), "failing": Part(fail), "never": Part(list, "failing")}
+
+    def run():
+        try:
+            run_all(some, 2, None)
+        except ZeroDivisionError as error:
+            raised.append(error)
+
+    runner = threading.Thread(target=run, daemon=True)
+    runner.start()
+    runner.join(30)
+    assert not runner.is_alive()
+    assert len(raised) == 1
 
 
 def test_the_number_of_processes_is_checked():

@@ -77,10 +77,14 @@ def run_all(parts: Mapping[str, Part], processes: int, on_step: OnStep | None) -
 
 def _work(helper: Helper, line: Line, parts: Mapping[str, Part]) -> None:
     """Have the helper run what falls to it. What it cannot, for whatever reason, this process runs itself: there an
-    error is seen."""
-    for name in line.parts():
-        if not helper.ask(name) and not line.stopped:
-            parts[name].run()
+    error is seen, and nobody goes on waiting for the part."""
+    try:
+        for name in line.parts():
+            if not helper.ask(name) and not line.stopped:
+                parts[name].run()
+    except BaseException:
+        line.stop()
+        raise
 
 
 class Helper:
